@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every target of this project is built: warnings, sanitizers, and two functions that make one.
+option(ROLLBACK_WERROR "Warnings are errors" OFF)
+option(ROLLBACK_TESTS "Build the tests" OFF)
+option(ROLLBACK_BENCH "Build the benchmarks" OFF)
+set(ROLLBACK_SANITIZE "" CACHE STRING "Value of -fsanitize=")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong")
+add_link_options(-fuse-ld=lld -Wl,--as-needed)
+if(ROLLBACK_SANITIZE)
+  add_compile_options(-fsanitize=${ROLLBACK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${ROLLBACK_SANITIZE})
+endif()
+
+function(rollback_flags target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+    -Wold-style-cast -Wsuggest-override $<$<BOOL:${ROLLBACK_WERROR}>:-Werror>)
+  target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}")
+endfunction()
+
+# rollback_library(NAME source... [PUBLIC lib...] [PRIVATE lib...])
+function(rollback_library name)
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  rollback_flags(${name})
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# rollback_program(NAME source... PRIVATE lib...)
+function(rollback_program name)
+  cmake_parse_arguments(arg "" "" "PRIVATE" ${ARGN})
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  rollback_flags(${name})
+  target_link_libraries(${name} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# rollback_test(NAME source... PRIVATE lib...): one GoogleTest program, one ctest case
+function(rollback_test name)
+  cmake_parse_arguments(arg "" "" "PRIVATE" ${ARGN})
+  rollback_program(${name} ${arg_UNPARSED_ARGUMENTS} PRIVATE ${arg_PRIVATE} GTest::gmock_main)
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two durable ways to change a file. `replace_file` is for our own files. Managed files are
+// staged elsewhere on the same mount and moved in by `publish`, so that no reader of the live
+// directory (`include *`) ever sees a temporary, and the pre-image stays in the stage.
+#pragma once
+
+#include <string_view>
+
+#include "core/fs/directory.h"
+
+namespace rollback {
+
+// temp in the same directory (O_EXCL) -> write -> fsync -> rename -> fsync of the directory.
+Status replace_file(const Directory& directory, std::string_view path, std::string_view bytes,
+                    std::uint32_t mode);
+
+enum class PublishMode {
+  kExchange = 1,  // both exist: stage and live swap
+  kMoveIn = 2,    // live must not exist: stage -> live
+  kMoveOut = 3,   // stage must not exist: live -> stage
+};
+
+// One renameat2; not synced (the caller syncs both directories once after many). Paths are relative
+// to their directories; crossing a mount is kUnsupported.
+Status publish(const Directory& stage, std::string_view slot, const Directory& live,
+               std::string_view path, PublishMode mode);
+
+}  // namespace rollback
