@@ -25,8 +25,8 @@ std::string format_utc(WallTime time) {
   const std::time_t seconds = time.ns / 1'000'000'000;
   std::tm parts{};
   gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 std::string format_duration(Duration duration) {
@@ -47,8 +47,8 @@ Result<Duration> parse_duration(std::string_view text) {
                                            : 0;
   constexpr std::int64_t kLongest = 366LL * 24 * 3'600'000'000'000;
   if (error != std::errc() || scale == 0 || number < 0 || number > kLongest / scale)
-    return fail(ErrorCode::kInvalid, "'" + std::string(text) +
-                                         "' is not a duration such as 500ms, 60s, 5m or 2h");
+    return fail(ErrorCode::kInvalid,
+                "'" + std::string(text) + "' is not a duration such as 500ms, 60s, 5m or 2h");
   return Duration(number * scale);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time, injected. WallTime is for people and records; deadlines use BootTime (CLOCK_BOOTTIME), which
-// neither NTP nor an operator can step.
+// Time, injected. WallTime is for people and records; deadlines use BootTime (CLOCK_BOOTTIME),
+// which neither NTP nor an operator can step.
 #pragma once
 
 #include <chrono>

@@ -44,8 +44,8 @@ class RandomId {
   static Result<RandomId> parse(std::string_view text) {
     RandomId id;
     if (!parse_hex(text, id.bytes_.data(), N))
-      return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a " + Tag::kName +
-                                           " (" + std::to_string(2 * N) + " hex digits)");
+      return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a " + Tag::kName + " (" +
+                                           std::to_string(2 * N) + " hex digits)");
     return id;
   }
   // `bytes` must have exactly N bytes.
@@ -67,9 +67,15 @@ class RandomId {
   std::array<std::uint8_t, N> bytes_{};
 };
 
-struct HostIdTag { static constexpr const char* kName = "host id"; };
-struct RunIdTag { static constexpr const char* kName = "run id"; };
-struct CommandIdTag { static constexpr const char* kName = "command id"; };
+struct HostIdTag {
+  static constexpr const char* kName = "host id";
+};
+struct RunIdTag {
+  static constexpr const char* kName = "run id";
+};
+struct CommandIdTag {
+  static constexpr const char* kName = "command id";
+};
 using HostId = RandomId<HostIdTag, 16>;
 using RunId = RandomId<RunIdTag, 6>;
 using CommandId = RandomId<CommandIdTag, 16>;

@@ -13,9 +13,9 @@
 namespace rollback {
 
 struct ProcessOutcome {
-  int exit_code = 0;        // 128 + signal when killed by one
-  std::string output;       // stdout and stderr as they came, at most `max_output` bytes
-  bool truncated = false;   // there was more output than that
+  int exit_code = 0;       // 128 + signal when killed by one
+  std::string output;      // stdout and stderr as they came, at most `max_output` bytes
+  bool truncated = false;  // there was more output than that
 };
 
 struct ProcessRequest {

@@ -8,18 +8,30 @@ namespace rollback {
 
 std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::kNotFound: return "not-found";
-    case ErrorCode::kExists: return "exists";
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kDenied: return "denied";
-    case ErrorCode::kBusy: return "busy";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kIo: return "io";
-    case ErrorCode::kNoSpace: return "no-space";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kBug: return "bug";
+    case ErrorCode::kNotFound:
+      return "not-found";
+    case ErrorCode::kExists:
+      return "exists";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kDenied:
+      return "denied";
+    case ErrorCode::kBusy:
+      return "busy";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kNoSpace:
+      return "no-space";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kBug:
+      return "bug";
   }
   return "unknown";
 }
@@ -36,25 +48,34 @@ Error errno_error(int error, std::string_view what) {
   const auto code = [error] {
     switch (error) {
       case ENOENT:
-      case ENOTDIR: return ErrorCode::kNotFound;
+      case ENOTDIR:
+        return ErrorCode::kNotFound;
       case EEXIST:
-      case ENOTEMPTY: return ErrorCode::kExists;
+      case ENOTEMPTY:
+        return ErrorCode::kExists;
       case EINVAL:
       case ENAMETOOLONG:
-      case ELOOP: return ErrorCode::kInvalid;
+      case ELOOP:
+        return ErrorCode::kInvalid;
       case EACCES:
       case EPERM:
-      case EROFS: return ErrorCode::kDenied;
+      case EROFS:
+        return ErrorCode::kDenied;
       case EBUSY:
       case EAGAIN:
-      case ETXTBSY: return ErrorCode::kBusy;
-      case ETIMEDOUT: return ErrorCode::kTimeout;
+      case ETXTBSY:
+        return ErrorCode::kBusy;
+      case ETIMEDOUT:
+        return ErrorCode::kTimeout;
       case ENOSPC:
-      case EDQUOT: return ErrorCode::kNoSpace;
+      case EDQUOT:
+        return ErrorCode::kNoSpace;
       case ENOSYS:
       case EOPNOTSUPP:
-      case EXDEV: return ErrorCode::kUnsupported;
-      default: return ErrorCode::kIo;
+      case EXDEV:
+        return ErrorCode::kUnsupported;
+      default:
+        return ErrorCode::kIo;
     }
   }();
   return Error{code, std::string(what) + ": " + strerrordesc_np(error)};

@@ -54,16 +54,16 @@ Failure fail_errno(int error, std::string_view what);
 #define ROLLBACK_CONCAT(a, b) ROLLBACK_CONCAT_(a, b)
 
 // ROLLBACK_TRY(status_expression): returns its error to the caller.
-#define ROLLBACK_TRY(...)                                            \
-  do {                                                               \
-    if (auto rollback_status = (__VA_ARGS__); !rollback_status)      \
+#define ROLLBACK_TRY(...)                                             \
+  do {                                                                \
+    if (auto rollback_status = (__VA_ARGS__); !rollback_status)       \
       return ::rollback::Failure(std::move(rollback_status).error()); \
   } while (false)
 
 // ROLLBACK_ASSIGN(auto value, result_expression): the value, or returns the error.
 #define ROLLBACK_ASSIGN(declaration, ...) \
   ROLLBACK_ASSIGN_(ROLLBACK_CONCAT(rollback_result_, __LINE__), declaration, __VA_ARGS__)
-#define ROLLBACK_ASSIGN_(result, declaration, ...)                   \
-  auto result = (__VA_ARGS__);                                       \
+#define ROLLBACK_ASSIGN_(result, declaration, ...)                    \
+  auto result = (__VA_ARGS__);                                        \
   if (!result) return ::rollback::Failure(std::move(result).error()); \
   declaration = *std::move(result)

@@ -24,16 +24,16 @@ class YamlNode {
   // `name` is the file's name in errors. An empty document is an empty map.
   static Result<YamlNode> parse(std::string_view text, const std::string& name);
 
-  [[nodiscard]] std::string where() const;  // "agent.yaml:12"
+  [[nodiscard]] std::string where() const;                         // "agent.yaml:12"
   [[nodiscard]] Failure invalid(std::string_view sentence) const;  // "agent.yaml:12: sentence"
 
   // kInvalid unless this is a map with no other keys; the message names the nearest valid key.
   Status expect_keys(std::initializer_list<std::string_view> keys) const;
   Status expect_map() const;
   [[nodiscard]] bool has(std::string_view key) const;
-  Result<YamlNode> at(std::string_view key) const;                  // kInvalid when absent
-  Result<std::optional<YamlNode>> find(std::string_view key) const;  // nullopt when absent
-  Result<std::vector<YamlNode>> items() const;                       // this must be a list
+  Result<YamlNode> at(std::string_view key) const;                        // kInvalid when absent
+  Result<std::optional<YamlNode>> find(std::string_view key) const;       // nullopt when absent
+  Result<std::vector<YamlNode>> items() const;                            // this must be a list
   Result<std::vector<std::pair<std::string, YamlNode>>> entries() const;  // this must be a map
 
   Result<std::string> as_string() const;  // any scalar, also 5 or true; null is an error

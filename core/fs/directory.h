@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A directory held open. Every path given to it is relative, free of "..", and resolved by openat2
 // with BENEATH | NO_SYMLINKS | NO_MAGICLINKS, so that nobody who can write below it can lead us out
-// of it. The last component is never followed either. Thread-compatible: const methods may be called
-// from several threads.
+// of it. The last component is never followed either. Thread-compatible: const methods may be
+// called from several threads.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,8 @@ class Directory {
   static Result<Directory> open_root(Syscalls& calls, const std::string& absolute_path);
 
   // "" or "." is the directory itself.
-  Result<Directory> open_directory(std::string_view path, Crossing crossing = Crossing::kRefuse) const;
+  Result<Directory> open_directory(std::string_view path,
+                                   Crossing crossing = Crossing::kRefuse) const;
   // O_RDONLY | O_NOFOLLOW | O_NONBLOCK, then fstat: kInvalid when it is not a regular file.
   Result<File> open_file(std::string_view path) const;
   // O_CREAT | O_EXCL | O_RDWR.

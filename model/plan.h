@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What changed, where, and how it is reversed: ordered steps as data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/digest.h"
+#include "model/tree.h"
+
+namespace rollback {
+
+enum class StepAction {
+  kWrite = 1,    // nothing there now
+  kReplace = 2,  // content, type or metadata of a file or link changes
+  kRemove = 3,   // the target release does not have it
+  kMakeDirectory = 4,
+  kRemoveDirectory = 5,
+  kDirectoryMetadata = 6,
+  kStopUnit = 7,
+  kDaemonReload = 8,
+  kStartUnit = 9,  // of a unit stopped before the commit, or that should run and does not
+  kReloadUnit = 10,
+};
+std::string_view to_string(StepAction action) noexcept;
+
+// The phase of a run in which a step is done. Numbers are stored.
+enum class StepPhase { kQuiesce = 1, kCommit = 2, kActivate = 3 };
+std::string_view to_string(StepPhase phase) noexcept;
+
+struct PlanStep {
+  StepPhase phase = StepPhase::kCommit;
+  StepAction action = StepAction::kWrite;
+  std::string subject;   // absolute path or unit
+  std::string resource;  // "nginx/nginx", "systemd/shop.service"
+  std::string why;       // "content differs", "its binary /opt/shop/bin/shop changes"
+  std::string reverse;   // "exchange back from the stage", "start it again"
+  bool operator==(const PlanStep&) const = default;
+};
+
+struct Plan {
+  std::string from;  // revision the host is on, "" when it matches none
+  std::string to;    // "v2.4.1"
+  Digest from_root;  // content roots
+  Digest to_root;
+  std::vector<PlanStep> steps;  // in the order of execution
+  std::vector<std::string> warnings;
+  [[nodiscard]] bool empty() const noexcept { return steps.empty(); }
+  bool operator==(const Plan&) const = default;
+};
+
+}  // namespace rollback

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// What may be asked: of a host, of the coordinator, and by the coordinator of a host. permissions.h
+// says who may ask what.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/ids.h"
+#include "model/rollout.h"
+
+namespace rollback {
+
+// ---- Requests that a host serves -------------------------------------------------------------
+struct SnapshotRequest {
+  std::string label;
+  bool unhealthy_ok = false;
+  std::string git_ref;
+};
+struct HistoryRequest {
+  std::uint32_t limit = 0;
+};  // 0: all
+struct ShowRequest {
+  std::string revision;
+  bool tree = false;
+};
+struct DiffRequest {
+  std::string from;
+  std::string to;
+  bool stat = false;
+};  // "live" is a name too
+// `to` empty means the previous good release.
+struct PlanRequest {
+  std::string to;
+  bool diff = false;
+};
+struct RollbackRequest {
+  std::string to;  // empty: the previous good release
+  bool dry_run = false;
+  Duration timeout = std::chrono::minutes(5);
+  bool accept_removals = false;
+};
+struct UndoRequest {
+  std::string run;
+  bool dry_run = false;
+  Duration timeout = std::chrono::minutes(5);
+};
+struct VerifyRequest {
+  std::string revision;
+};  // empty: live against the deployed revision
+struct HealthRequest {};
+struct StatusRequest {};
+struct RunListRequest {
+  std::uint32_t limit = 20;
+};
+struct RunShowRequest {
+  std::string run;
+};  // run ids may be abbreviated to a unique prefix
+struct RunWatchRequest {
+  std::string run;
+  std::uint64_t from = 1;
+};
+struct RunAbortRequest {
+  std::string run;
+};
+struct ConfigCheckRequest {};
+
+// ---- Requests of the coordinator to a host ----------------------------------------------------
+// Resolve, preflight, stage; answers with a Prepared item. Holds the host's lock until the lease
+// ends, renewed by the same request with the same run.
+struct PrepareRequest {
+  RunId run;
+  std::string to;  // a revision; "run:ID" takes a host back to where that run began
+  Duration lease = std::chrono::minutes(15);
+  Duration timeout = std::chrono::minutes(5);
+};
+struct CommitRequest {
+  RunId run;
+  Digest plan_digest;
+};
+struct ForgetRequest {
+  RunId run;
+};
+
+// ---- Requests that the coordinator serves -----------------------------------------------------
+struct HostSelection {
+  std::vector<std::string> limit;  // -l expressions, or-ed; none: every accepted host
+  std::vector<std::string> exclude;
+};
+struct FleetRollbackRequest {
+  std::string to;
+  HostSelection hosts;
+  RolloutPolicy policy;
+  bool dry_run = false;
+};
+struct FleetSnapshotRequest {
+  std::string label;
+  HostSelection hosts;
+  bool unhealthy_ok = false;
+};
+struct FleetStatusRequest {
+  HostSelection hosts;
+};
+struct FleetHealthRequest {
+  HostSelection hosts;
+};
+// A host's own verb on many hosts; replies carry the host's name.
+enum class RelayVerb { kHistory = 1, kPlan = 2, kVerify = 3, kDiff = 4 };
+struct FleetRelayRequest {
+  RelayVerb verb = RelayVerb::kHistory;
+  std::string revision;
+  std::string to;  // diff
+  HostSelection hosts;
+};
+struct HostListRequest {};
+// `host` is a name, a host id or a key fingerprint (or its unique prefix of at least 8 digits).
+struct HostAcceptRequest {
+  std::string host;
+};
+struct HostRejectRequest {
+  std::string host;
+};
+struct HostRemoveRequest {
+  std::string host;
+};
+struct RunResumeRequest {
+  std::string run;
+};  // a paused rollout goes on
+struct RunUndoRequest {
+  std::string run;
+};  // a rollout's finished hosts are taken back
+
+using CommandBody =
+    std::variant<SnapshotRequest, HistoryRequest, ShowRequest, DiffRequest, PlanRequest,
+                 RollbackRequest, UndoRequest, VerifyRequest, HealthRequest, StatusRequest,
+                 RunListRequest, RunShowRequest, RunWatchRequest, RunAbortRequest,
+                 ConfigCheckRequest, PrepareRequest, CommitRequest, ForgetRequest,
+                 FleetRollbackRequest, FleetSnapshotRequest, FleetStatusRequest, FleetHealthRequest,
+                 FleetRelayRequest, HostListRequest, HostAcceptRequest, HostRejectRequest,
+                 HostRemoveRequest, RunResumeRequest, RunUndoRequest>;
+
+// Authorised and hashed as the bytes received, never re-serialised.
+struct Command {
+  std::string fleet;        // "" on the unix door
+  CommandId id;             // idempotent: a repeated id gets the stored or running answer
+  HostId host;              // none on the unix door; an agent refuses another host's id
+  RunId run;                // the rollout or run it belongs to; none if none
+  std::uint64_t epoch = 0;  // of the coordinator; the agent refuses lower ones than it has seen
+  std::uint64_t seq = 0;    // grows within an epoch
+  WallTime not_before;      // 0: no limit
+  WallTime not_after;       // 0: no limit
+  std::string actor;        // who asked, as the sender knows it
+  std::string reason;       // -m
+  CommandBody body;
+};
+
+struct Envelope {
+  std::string payload;              // canonical bytes of a Command
+  std::vector<std::string> proofs;  // signatures; none yet
+};
+
+}  // namespace rollback

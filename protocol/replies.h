@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is answered: a stream of Replies with growing `index`, of which exactly the last is an End.
+// No Reply is large; lists are sent item by item. json.h shows them to people's scripts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/ids.h"
+#include "model/exit_code.h"
+#include "model/health.h"
+#include "model/plan.h"
+#include "model/revision.h"
+#include "model/rollout.h"
+#include "model/run.h"
+#include "model/snapshot.h"
+
+namespace rollback {
+
+// ---- Answers ----------------------------------------------------------------------------------
+struct Line {
+  EventLevel level = EventLevel::kInfo;
+  std::string text;
+};
+struct RevisionItem {
+  RevisionStatus status;
+  bool current = false;
+};
+struct ResourceItem {
+  ResourceSnapshot resource;
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+struct PathItem {
+  std::string path;
+  Node node;
+};
+struct DiffItem {
+  std::string path;
+  std::string change;                    // "added", "removed", "changed"
+  std::vector<std::string> differences;  // of "changed"
+  std::string text;                      // unified diff, bounded; "" for binaries and secrets
+};
+struct PlanItem {
+  Plan plan;
+  Digest digest;
+  Duration estimate{};
+};  // plan.steps is empty here
+struct EventItem {
+  RunId run;
+  RunEvent event;
+};
+struct Prepared {
+  RunId run;
+  Digest plan_digest;
+  bool changed = true;  // false: the host is on the target already
+  Duration estimate{};
+  std::uint32_t steps = 0;
+};
+struct HealthItem {
+  Verdict verdict = Verdict::kUnknown;
+  std::vector<ProbeResult> probes;
+  WallTime time;
+};
+struct StatusItem {
+  HostId id;
+  std::string host;     // name
+  std::string version;  // of the agent
+  std::string release;  // revision the history says is deployed, "" if none
+  SnapshotId snapshot;
+  Verdict health = Verdict::kUnknown;
+  std::string store;  // "ok" or "degraded: why"
+  std::string run;    // running or prepared run, "" if none
+  RunPhase run_phase = RunPhase::kDone;
+  std::string link;  // "connected", "waiting to be accepted: FINGERPRINT", "none configured"
+  Duration uptime{};
+};
+enum class Admission { kPending = 1, kAccepted = 2, kRejected = 3, kRemoved = 4 };
+std::string_view to_string(Admission admission) noexcept;
+struct HostItem {
+  HostId id;
+  std::string name;
+  std::string fingerprint;  // of its public key
+  Admission admission = Admission::kPending;
+  std::vector<std::pair<std::string, std::string>> labels;
+  bool online = false;
+  WallTime last_seen;  // 0: never
+  StatusItem status;   // as last reported
+  HealthItem health;
+};
+struct End {
+  ExitCode exit_code = ExitCode::kDone;
+  bool changed = false;
+  std::optional<Error> error;
+};
+
+using ReplyBody = std::variant<Line, RevisionItem, HistoryEntry, ResourceItem, PathItem, DiffItem,
+                               PlanItem, PlanStep, EventItem, RunRecord, Prepared, HealthItem,
+                               StatusItem, HostItem, RolloutRecord, RolloutHost, End>;
+
+struct Reply {
+  CommandId command;
+  std::uint64_t index = 0;  // from 1
+  std::string host;         // whose answer this is in a fleet's; "" for the daemon's own
+  ReplyBody body;
+};
+
+}  // namespace rollback
