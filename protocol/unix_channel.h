@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The local door: a unix stream socket with SO_PEERCRED. A frame is a 4-byte little-endian length
+// and as many bytes, at most WireLimits::kMaxFrame; a longer length closes the connection. One
+// request frame (an Envelope) at a time; answers are Reply frames.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "protocol/permissions.h"
+#include "protocol/poller.h"
+
+namespace rollback {
+
+using ConnectionId = std::uint64_t;
+
+struct DoorLimits {
+  std::size_t max_connections = 64;
+  std::size_t max_queued_bytes = 16 * 1024 * 1024;  // per connection; a slower reader is dropped
+  Duration idle = std::chrono::seconds(30);         // without a complete first request
+};
+
+struct DoorCounters {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;    // no room
+  std::uint64_t malformed = 0;  // oversized or truncated frames
+};
+
+// Accepts connections and moves frames, on one Poller's thread.
+class UnixDoor {
+ public:
+  // The principal is kOperator for uid 0 and for members of `operator_gid`, else kStranger.
+  using OnFrame = std::function<void(ConnectionId, const Principal&, std::string frame)>;
+  using OnClose = std::function<void(ConnectionId)>;
+
+  static Result<std::unique_ptr<UnixDoor>> listen(Poller& poller, const Clock& clock,
+                                                  const std::string& path, std::uint32_t mode,
+                                                  OnFrame on_frame, OnClose on_close,
+                                                  DoorLimits limits = {});
+  ~UnixDoor();
+  // Queues a frame; kNotFound when the connection is gone, kBusy when its queue is full (closed).
+  Status send(ConnectionId to, std::string_view frame);
+  void close_after_sending(ConnectionId connection);
+  void drop_idle();  // call about once a second
+  [[nodiscard]] const DoorCounters& counters() const noexcept;
+
+ private:
+  struct Inner;
+  explicit UnixDoor(std::unique_ptr<Inner> inner);
+  std::unique_ptr<Inner> inner_;
+};
+
+// The client's end: blocking, with deadlines. One thread.
+class UnixClient {
+ public:
+  static Result<UnixClient> connect(const std::string& path);
+  UnixClient(UnixClient&&) noexcept;
+  UnixClient& operator=(UnixClient&&) noexcept;
+  ~UnixClient();
+  Status send(std::string_view frame);
+  // kTimeout when nothing came in time; kNotFound when the other side closed.
+  Result<std::string> receive(Duration deadline);
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+ private:
+  explicit UnixClient(int fd) : fd_(fd) {}
+  int fd_ = -1;
+  std::string buffer_;
+};
+
+}  // namespace rollback
