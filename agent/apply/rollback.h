@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// One host's rollback, all phases. prepare() may refuse and changes nothing live; commit() ends on
+// the target or back on the origin and says which. Both are called from the run thread, one run at
+// a time; the journal makes that durable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/capture/capture.h"
+#include "agent/health/probes.h"
+#include "agent/options.h"
+#include "agent/store/run_store.h"
+#include "agent/store/snapshot_store.h"
+#include "core/random.h"
+#include "model/plan.h"
+#include "model/run.h"
+
+namespace rollback {
+
+// Everything a run stands on; all outlive it.
+struct RunDeps {
+  const Directory& root;   // "/"
+  const Directory& state;  // /var/lib/rollback-agent: journal, ballast, previews
+  std::string state_path;  // its absolute path below `root`
+  const AgentOptions& options;
+  const std::vector<std::unique_ptr<Resource>>& resources;
+  SnapshotStore& snapshots;
+  BlobStore& blobs;
+  RunStore& runs;
+  ServiceManager& services;
+  ProgramRunner& programs;
+  Prober& prober;
+  const Clock& clock;
+  Random& random;
+};
+
+// Who watches a run, and who may end it. Called from the run thread.
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void on_event(const RunId& run, const RunEvent& event) = 0;
+  // Waits until `until` or an abort; true means abort. Between phases it is asked with until = now.
+  virtual bool wait(BootTime until) = 0;
+};
+
+struct PrepareOrder {
+  RunId run;
+  RunKind kind = RunKind::kRollback;
+  std::string to;  // revision name; "" is the previous good release
+  std::string actor;
+  std::string reason;
+  Duration timeout = std::chrono::minutes(5);
+  Duration lease{};  // 0: none, commit follows at once
+  bool accept_removals = false;
+  bool dry_run = false;  // plan and preflight; nothing stays behind, no lock is kept
+};
+
+struct PreparedRun {
+  RunId run;
+  Plan plan;
+  Digest plan_digest;
+  Duration estimate{};
+};
+
+class RollbackEngine {
+ public:
+  explicit RollbackEngine(const RunDeps& deps);
+  ~RollbackEngine();
+
+  // Pure preview: what a rollback to `to` would do now.
+  Result<PreparedRun> plan(const std::string& to);
+  // Resolve, plan, preflight, stage. Refusals are errors: kNotFound, kConflict, kInvalid, kNoSpace,
+  // kBusy (another run holds the host; the message names it). The refused run is recorded.
+  // An empty plan is success with nothing staged.
+  Result<PreparedRun> prepare(const PrepareOrder& order, RunListener& listener);
+  // Quiesce .. outcome of a prepared run. kConflict when the plan digest is another or the host
+  // changed since (nothing was touched; prepare again); else the record, whatever its outcome.
+  Result<RunRecord> commit(const RunId& run, const Digest& plan_digest, RunListener& listener);
+  Status forget(const RunId& run);  // of a prepared run; unknown is success
+  // The run that holds the host: prepared or (after a crash) unfinished.
+  [[nodiscard]] std::optional<RunId> holder() const;
+  // Leases that ran out; call about once a second between runs.
+  Status forget_expired();
+  // Units and records of a run that a crash left behind, after its files were decided (recovery.h).
+  Result<std::optional<RunRecord>> finish_interrupted(RunListener& listener);
+
+ private:
+  struct Inner;
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace rollback

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the agent runs programs that are not its own (validators, exec probes, version commands): by
+// argv, each in a transient systemd unit with its own limits and one deadline.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+
+namespace rollback {
+
+struct ProgramRequest {
+  std::vector<std::string> argv;  // argv[0] absolute
+  Duration deadline = std::chrono::seconds(10);
+  std::size_t max_output = 64 * 1024;
+  std::vector<std::pair<std::string, std::string>> read_only_binds;  // source -> destination
+  std::vector<std::string> temporary_file_systems;                   // "/run"
+  bool read_only_root = true;                                        // ProtectSystem=strict
+};
+
+struct ProgramOutcome {
+  int exit_code = 0;   // 128 + signal when killed by one
+  std::string output;  // stdout and stderr, bounded
+  bool truncated = false;
+};
+
+class ProgramRunner {
+ public:
+  virtual ~ProgramRunner() = default;
+  // kTimeout: killed at the deadline. kNotFound: no such program.
+  virtual Result<ProgramOutcome> run(const ProgramRequest& request) = 0;
+};
+
+}  // namespace rollback

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs and their events, finished commands (so that a repeated one gets its old answer), and the
+// replay mark. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/store/database.h"
+#include "model/run.h"
+
+namespace rollback {
+
+class RunStore {
+ public:
+  explicit RunStore(Database& database) : database_(database) {}
+
+  Status put(const RunRecord& run);  // synced
+  // By id or unique prefix of at least 4 digits. kNotFound, or kInvalid when several match.
+  Result<RunRecord> find(std::string_view id_or_prefix) const;
+  Result<std::vector<RunRecord>> newest(std::size_t limit) const;  // newest first; 0: all
+  Status append_event(const RunId& run, const RunEvent& event);    // buffered
+  Result<std::vector<RunEvent>> events(const RunId& run, std::uint64_t from) const;
+
+  // Encoded last Reply (End or Prepared) of a command, kept for repeats.
+  Status remember_answer(const CommandId& command, std::string_view bytes);
+  Result<std::optional<std::string>> find_answer(const CommandId& command) const;
+
+  struct Mark {
+    std::uint64_t epoch = 0;
+    std::uint64_t seq = 0;
+  };
+  Result<Mark> replay_mark() const;
+  Status set_replay_mark(const Mark& mark);  // synced
+
+ private:
+  Database& database_;
+};
+
+}  // namespace rollback

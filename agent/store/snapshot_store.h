@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trees, snapshots, revisions and the history of this host. One synced write is the commit point of
+// a snapshot: before it nothing of it is visible, after it all of it is. Every object is
+// hash-checked on read. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/store/blob_store.h"
+#include "agent/store/database.h"
+#include "model/revision.h"
+#include "model/snapshot.h"
+
+namespace rollback {
+
+class SnapshotStore {
+ public:
+  SnapshotStore(Database& database, BlobStore& blobs) : database_(database), blobs_(blobs) {}
+
+  Status put_tree(const Tree& tree);
+  Result<Tree> load_tree(const Digest& id) const;
+
+  struct Recorded {
+    Revision revision;
+    bool existed = false;  // the newest revision of this label has the same content root
+  };
+  // Records `state` under a release (number chosen: same content root -> the existing revision,
+  // else the next number) or under "run:ID", with its history entry (seq is assigned; `to` is set).
+  // Blobs and trees must have been put before. `entry` is nullopt for origins of runs.
+  Result<Recorded> record(const HostState& state, const RevisionName& name, bool healthy,
+                          WallTime now, std::optional<HistoryEntry> entry);
+
+  Result<std::vector<Revision>> revisions() const;  // in the order they were recorded
+  Result<std::vector<HistoryEntry>> history() const;
+  Status append_history(HistoryEntry entry);  // seq is assigned
+  // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
+  // damaged.
+  Result<HostState> load_state(const SnapshotId& id) const;
+  // Digests of contents that `state` needs and the store lacks.
+  Result<std::vector<std::string>> missing_paths(const HostState& state) const;
+
+ private:
+  Database& database_;
+  BlobStore& blobs_;
+};
+
+}  // namespace rollback
