@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/service/run_hub.h"
+
+#include <utility>
+
+namespace rollback {
+
+void RunHub::begin(const RunId& run, StreamPtr stream) {
+  const std::lock_guard lock(mutex_);
+  running_ = run;
+  phase_ = RunPhase::kPlanned;
+  aborted_ = false;
+  if (stream) watchers_.emplace(run, Watcher{std::move(stream), 1});
+}
+
+void RunHub::watch(const RunId& run, std::uint64_t from, StreamPtr stream) {
+  const std::lock_guard lock(mutex_);
+  auto events = runs_.events(run, from);
+  if (!events) return stream->fail(ExitCode::kRefused, events.error());
+  std::uint64_t next = from;
+  for (auto& event : *events) {
+    next = event.seq + 1;
+    stream->send(EventItem{run, std::move(event)});
+  }
+  if (running_ == run) {
+    watchers_.emplace(run, Watcher{std::move(stream), next});
+    return;
+  }
+  auto record = runs_.find(run.str());
+  if (!record) return stream->fail(ExitCode::kRefused, record.error());
+  const auto code = static_cast<ExitCode>(record->exit_code);
+  const bool changed = record->changed;
+  stream->send(*std::move(record));
+  stream->end(code, changed);
+}
+
+void RunHub::finish(const RunRecord& record, std::optional<Error> error) {
+  const std::lock_guard lock(mutex_);
+  if (running_ == record.id) running_.reset();
+  phase_ = RunPhase::kDone;
+  const auto [first, last] = watchers_.equal_range(record.id);
+  for (auto it = first; it != last; ++it) {
+    it->second.stream->send(record);
+    it->second.stream->send(End{static_cast<ExitCode>(record.exit_code), record.changed, error});
+  }
+  watchers_.erase(first, last);
+}
+
+void RunHub::forget(const Destination& destination) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watchers_, [&](const auto& entry) {
+    return entry.second.stream->to() == destination;
+  });
+}
+
+Status RunHub::abort(const RunId& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (running_ != run)
+      return fail(ErrorCode::kNotFound, "run " + run.str() + " is not running on this host");
+    aborted_ = true;
+  }
+  aborted_changed_.notify_all();
+  return {};
+}
+
+std::optional<RunId> RunHub::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+RunPhase RunHub::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+void RunHub::on_event(const RunId& run, const RunEvent& event) {
+  const std::lock_guard lock(mutex_);
+  phase_ = event.phase;
+  // A run must not stop because its log cannot be written; the outcome is stored on its own.
+  (void)runs_.append_event(run, event);
+  const auto [first, last] = watchers_.equal_range(run);
+  for (auto it = first; it != last; ++it) {
+    if (event.seq < it->second.next) continue;
+    it->second.next = event.seq + 1;
+    it->second.stream->send(EventItem{run, event});
+  }
+}
+
+bool RunHub::wait(BootTime until) {
+  std::unique_lock lock(mutex_);
+  const auto left = until - clock_.boot();
+  if (left.count() > 0) aborted_changed_.wait_for(lock, left, [this] { return aborted_; });
+  return aborted_;
+}
+
+}  // namespace rollback

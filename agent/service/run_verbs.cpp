@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// plan, rollback, undo, and the coordinator's prepare, commit and forget.
+#include <utility>
+
+#include "agent/plan/text_diff.h"
+#include "agent/service/verbs.h"
+#include "protocol/records.h"
+
+namespace rollback {
+
+namespace {
+
+void send_plan(Stream& stream, const PreparedRun& prepared) {
+  PlanItem item{prepared.plan, prepared.plan_digest, prepared.estimate};
+  item.plan.steps.clear();
+  stream.send(std::move(item));
+  for (const auto& step : prepared.plan.steps) stream.send(step);
+}
+
+// A run that was refused before anything changed, as its watchers see it.
+RunRecord refused_record(const PrepareOrder& order, const Error& error, WallTime now) {
+  RunRecord record;
+  record.id = order.run;
+  record.kind = order.kind;
+  record.actor = order.actor;
+  record.reason = order.reason;
+  record.to = order.to;
+  record.started = record.finished = now;
+  record.phase = RunPhase::kDone;
+  record.outcome = RunOutcome::kRefused;
+  record.exit_code = static_cast<int>(exit_code_of(error));
+  record.findings = {error.message};
+  return record;
+}
+
+void commit_and_finish(Host& host, const RunId& run, const Digest& digest, RunRecord refused) {
+  auto record = host.engine.commit(run, digest, host.hub);
+  if (record) return host.hub.finish(*record, std::nullopt);
+  (void)host.engine.forget(run);  // the commit's own error is what people must see
+  refused.exit_code = static_cast<int>(exit_code_of(record.error()));
+  refused.outcome = RunOutcome::kRefused;
+  refused.findings = {record.error().message};
+  host.hub.finish(refused, record.error());
+}
+
+// Local rollback and undo: prepare, then commit at once.
+void execute(Host& host, const PrepareOrder& order, const StreamPtr& stream) {
+  host.hub.begin(order.run, stream);
+  auto prepared = host.engine.prepare(order, host.hub);
+  if (!prepared)
+    return host.hub.finish(refused_record(order, prepared.error(), host.deps.clock.wall()),
+                           prepared.error());
+  send_plan(*stream, *prepared);
+  if (!order.dry_run)
+    return commit_and_finish(host, order.run, prepared->plan_digest,
+                             refused_record(order, Error{}, host.deps.clock.wall()));
+  RunRecord record = refused_record(order, Error{}, host.deps.clock.wall());
+  record.outcome = RunOutcome::kForgotten;
+  record.from = prepared->plan.from;
+  record.to = prepared->plan.to;
+  record.exit_code = static_cast<int>(ExitCode::kDone);
+  record.findings = {"dry run: every check passed, nothing was changed"};
+  host.hub.finish(record, std::nullopt);
+}
+
+Result<RunId> run_to_undo(const RunStore& runs, const std::string& asked) {
+  if (!asked.empty()) {
+    ROLLBACK_ASSIGN(const auto record, runs.find(asked));
+    if (record.outcome != RunOutcome::kSucceeded || !record.changed)
+      return fail(ErrorCode::kConflict, "run " + record.id.str() + " changed nothing that lasts (" +
+                                            std::string(to_string(record.outcome)) +
+                                            "): there is nothing to undo");
+    return record.id;
+  }
+  ROLLBACK_ASSIGN(const auto records, runs.newest(0));
+  for (const auto& record : records)
+    if (record.outcome == RunOutcome::kSucceeded && record.changed) return record.id;
+  return fail(ErrorCode::kNotFound, "no run on this host has changed anything yet");
+}
+
+}  // namespace
+
+void plan_verb(Host& host, const PlanRequest& request, Stream& stream) {
+  const auto planned = host.engine.plan(request.to);
+  if (!planned) return stream.fail(exit_code_of(planned.error()), planned.error());
+  send_plan(stream, *planned);
+  if (request.diff) {
+    DiffRequest diff{"live", planned->plan.to, false};
+    return diff_verb(host, diff, stream);
+  }
+  stream.end(ExitCode::kDone, !planned->plan.empty());
+}
+
+void rollback_verb(Host& host, const RollbackRequest& request, const Asked& asked,
+                   const StreamPtr& stream) {
+  PrepareOrder order;
+  order.run = RunId::make(host.deps.random);
+  order.to = request.to;
+  order.actor = asked.actor;
+  order.reason = asked.reason;
+  order.timeout = request.timeout;
+  order.accept_removals = request.accept_removals;
+  order.dry_run = request.dry_run;
+  execute(host, order, stream);
+}
+
+void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const StreamPtr& stream) {
+  const auto undone = run_to_undo(host.deps.runs, request.run);
+  if (!undone) return stream->fail(exit_code_of(undone.error()), undone.error());
+  PrepareOrder order;
+  order.run = RunId::make(host.deps.random);
+  order.kind = RunKind::kUndo;
+  order.to = RevisionName::of_run(*undone).str();
+  order.actor = asked.actor;
+  order.reason = asked.reason;
+  order.timeout = request.timeout;
+  order.dry_run = request.dry_run;
+  execute(host, order, stream);
+}
+
+void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked, Stream& stream) {
+  PrepareOrder order;
+  order.run = request.run;
+  order.kind = request.to.starts_with("run:") ? RunKind::kUndo : RunKind::kRollback;
+  order.to = request.to;
+  order.actor = asked.actor;
+  order.reason = asked.reason;
+  order.timeout = request.timeout;
+  order.lease = request.lease;
+  const auto prepared = host.engine.prepare(order, host.hub);
+  if (!prepared) return stream.fail(exit_code_of(prepared.error()), prepared.error());
+  stream.send(Prepared{prepared->run, prepared->plan_digest, !prepared->plan.empty(),
+                       prepared->estimate,
+                       static_cast<std::uint32_t>(prepared->plan.steps.size())});
+  stream.end(ExitCode::kDone, !prepared->plan.empty());
+}
+
+void commit_verb(Host& host, const CommitRequest& request, const StreamPtr& stream) {
+  host.hub.begin(request.run, stream);
+  PrepareOrder order;
+  order.run = request.run;
+  commit_and_finish(host, request.run, request.plan_digest,
+                    refused_record(order, Error{}, host.deps.clock.wall()));
+}
+
+void forget_verb(Host& host, const ForgetRequest& request, Stream& stream) {
+  if (const auto status = host.engine.forget(request.run); !status)
+    return stream.fail(exit_code_of(status.error()), status.error());
+  stream.end(ExitCode::kDone, false);
+}
+
+}  // namespace rollback

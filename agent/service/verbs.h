@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs of a host, one function each: takes its request, answers on its stream and always ends it.
+// The door calls them on the thread that their table row names.
+#pragma once
+
+#include <string>
+
+#include "agent/service/host.h"
+#include "protocol/commands.h"
+
+namespace rollback {
+
+// Who asked and why; goes into the history.
+struct Asked {
+  std::string actor;
+  std::string reason;
+  CommandId command;
+};
+
+// run thread
+void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& asked, Stream& stream);
+void plan_verb(Host& host, const PlanRequest& request, Stream& stream);
+void diff_verb(Host& host, const DiffRequest& request, Stream& stream);
+void verify_verb(Host& host, const VerifyRequest& request, Stream& stream);
+void rollback_verb(Host& host, const RollbackRequest& request, const Asked& asked,
+                   const StreamPtr& stream);
+void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const StreamPtr& stream);
+void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked, Stream& stream);
+void commit_verb(Host& host, const CommitRequest& request, const StreamPtr& stream);
+void forget_verb(Host& host, const ForgetRequest& request, Stream& stream);
+void config_check_verb(Host& host, Stream& stream);
+
+// query thread
+void history_verb(Host& host, const HistoryRequest& request, Stream& stream);
+void show_verb(Host& host, const ShowRequest& request, Stream& stream);
+void run_list_verb(Host& host, const RunListRequest& request, Stream& stream);
+void run_show_verb(Host& host, const RunShowRequest& request, Stream& stream);
+void run_watch_verb(Host& host, const RunWatchRequest& request, const StreamPtr& stream);
+
+// loop thread: answers at once
+void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream);
+StatusItem status_of(const Host& host, const std::string& link);
+
+}  // namespace rollback
