@@ -22,12 +22,12 @@ struct HostIdentity {
 
 struct Host {
   HostIdentity identity;
-  RunDeps deps;              // run thread only, except stores, options, clock and random
-  RollbackEngine& engine;    // run thread only
+  RunDeps deps;            // run thread only, except stores, options, clock and random
+  RollbackEngine& engine;  // run thread only
   RunHub& hub;
   HealthMonitor& health;
-  Worker& run_worker;        // captures, plans, runs: whatever touches the host's files or units
-  Worker& query_worker;      // reads of the store
+  Worker& run_worker;    // captures, plans, runs: whatever touches the host's files or units
+  Worker& query_worker;  // reads of the store
 };
 
 }  // namespace rollback

@@ -5,9 +5,12 @@ namespace rollback {
 
 ExitCode exit_code_of(const Error& error) noexcept {
   switch (error.code) {
-    case ErrorCode::kBusy: return ExitCode::kLocked;
-    case ErrorCode::kTimeout: return ExitCode::kTimedOut;
-    default: return ExitCode::kRefused;
+    case ErrorCode::kBusy:
+      return ExitCode::kLocked;
+    case ErrorCode::kTimeout:
+      return ExitCode::kTimedOut;
+    default:
+      return ExitCode::kRefused;
   }
 }
 

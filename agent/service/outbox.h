@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How answers made on any thread reach the loop thread, which alone owns the transports. A Stream is
-// one command's answers: it numbers them and ends with exactly one End.
+// How answers made on any thread reach the loop thread, which alone owns the transports. A Stream
+// is one command's answers: it numbers them and ends with exactly one End.
 #pragma once
 
 #include <cstdint>

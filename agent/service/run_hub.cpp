@@ -48,9 +48,8 @@ void RunHub::finish(const RunRecord& record, std::optional<Error> error) {
 
 void RunHub::forget(const Destination& destination) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(watchers_, [&](const auto& entry) {
-    return entry.second.stream->to() == destination;
-  });
+  std::erase_if(watchers_,
+                [&](const auto& entry) { return entry.second.stream->to() == destination; });
 }
 
 Status RunHub::abort(const RunId& run) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everybody who watches a run reads the same stored list of events: whoever asks first, who reconnects
-// and who comes later. Also where a running run is told to end. Thread-safe.
+// Everybody who watches a run reads the same stored list of events: whoever asks first, who
+// reconnects and who comes later. Also where a running run is told to end. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -22,7 +22,8 @@ class RunHub final : public RunListener {
 
   // The run thread is about to work on `run`; `stream` gets its events, its record and an End.
   void begin(const RunId& run, StreamPtr stream);
-  // Stored events from number `from` on, then new ones; at once the record and an End when it is over.
+  // Stored events from number `from` on, then new ones; at once the record and an End when it is
+  // over.
   void watch(const RunId& run, std::uint64_t from, StreamPtr stream);
   // Sends the record and an End to everybody who watches.
   void finish(const RunRecord& record, std::optional<Error> error);

@@ -104,7 +104,8 @@ void rollback_verb(Host& host, const RollbackRequest& request, const Asked& aske
   execute(host, order, stream);
 }
 
-void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const StreamPtr& stream) {
+void undo_verb(Host& host, const UndoRequest& request, const Asked& asked,
+               const StreamPtr& stream) {
   const auto undone = run_to_undo(host.deps.runs, request.run);
   if (!undone) return stream->fail(exit_code_of(undone.error()), undone.error());
   PrepareOrder order;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs of a host, one function each: takes its request, answers on its stream and always ends it.
-// The door calls them on the thread that their table row names.
+// The verbs of a host, one function each: takes its request, answers on its stream and always ends
+// it. The door calls them on the thread that their table row names.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/service/host.h"
@@ -36,6 +37,10 @@ void show_verb(Host& host, const ShowRequest& request, Stream& stream);
 void run_list_verb(Host& host, const RunListRequest& request, Stream& stream);
 void run_show_verb(Host& host, const RunShowRequest& request, Stream& stream);
 void run_watch_verb(Host& host, const RunWatchRequest& request, const StreamPtr& stream);
+
+// Named by people: "v2.4.1" is the newest of that label whatever its status. kNotFound otherwise.
+Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text);
+Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots);
 
 // loop thread: answers at once
 void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One named thread with a bounded queue. The loop thread posts jobs and asks whether the running one
-// is overdue; it never waits for a job.
+// One named thread with a bounded queue. The loop thread posts jobs and asks whether the running
+// one is overdue; it never waits for a job.
 #pragma once
 
 #include <condition_variable>
@@ -24,8 +24,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   struct Job {
-    std::string what;       // for kBusy: "rollback to v2.4.1 by root (uid 0)"
-    Duration deadline{};    // longer means the thread hangs and the watchdog must bite
+    std::string what;     // for kBusy: "rollback to v2.4.1 by root (uid 0)"
+    Duration deadline{};  // longer means the thread hangs and the watchdog must bite
     std::function<void()> run;
   };
   // kBusy when the queue is full; the message names the running job.

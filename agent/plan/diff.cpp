@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/plan/diff.h"
+
+#include <map>
+#include <utility>
+
+namespace rollback {
+
+namespace {
+
+using Units = std::map<std::string, const UnitState*>;
+
+Units units_of(const HostState& state) {
+  Units units;
+  for (const auto& resource : state.snapshot.resources)
+    for (const auto& unit : resource.units) units.emplace(unit.name, &unit);
+  return units;
+}
+
+std::string said(bool active) { return active ? "active" : "inactive"; }
+
+std::vector<std::string> unit_differences(const UnitState& from, const UnitState& to) {
+  std::vector<std::string> found;
+  if (from.active != to.active) found.push_back(said(from.active) + " -> " + said(to.active));
+  if (from.enablement != to.enablement) found.push_back(from.enablement + " -> " + to.enablement);
+  return found;
+}
+
+void compare_paths(const Manifest& from, const Manifest& to, std::vector<PathChange>& changes) {
+  auto a = from.begin();
+  auto b = to.begin();
+  while (a != from.end() || b != to.end()) {
+    if (b == to.end() || (a != from.end() && a->first < b->first)) {
+      changes.push_back({a++->first, "removed", {}});
+    } else if (a == from.end() || b->first < a->first) {
+      changes.push_back({b++->first, "added", {}});
+    } else {
+      if (!same_content(a->second, b->second))
+        if (auto found = differences(a->second, b->second); !found.empty())
+          changes.push_back({a->first, "changed", std::move(found)});
+      ++a;
+      ++b;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<PathChange> compare_states(const HostState& from, const HostState& to) {
+  std::vector<PathChange> changes;
+  compare_paths(from.manifest, to.manifest, changes);
+  const Units before = units_of(from);
+  const Units after = units_of(to);
+  for (const auto& [name, unit] : before) {
+    const auto other = after.find(name);
+    if (other == after.end()) {
+      changes.push_back({"unit " + name, "removed", {}});
+    } else if (auto found = unit_differences(*unit, *other->second); !found.empty()) {
+      changes.push_back({"unit " + name, "changed", std::move(found)});
+    }
+  }
+  for (const auto& [name, unit] : after)
+    if (!before.contains(name)) changes.push_back({"unit " + name, "added", {}});
+  return changes;
+}
+
+}  // namespace rollback

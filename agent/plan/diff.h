@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two states of a host, compared path by path. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/snapshot.h"
+
+namespace rollback {
+
+struct PathChange {
+  std::string path;
+  std::string change;                    // "added", "removed", "changed"
+  std::vector<std::string> differences;  // of "changed": see model/tree.h
+  bool operator==(const PathChange&) const = default;
+};
+
+// In path order; what only mtimes or owner numbers distinguish is no change. Units whose activity
+// or enablement differs come last, as "unit NAME".
+std::vector<PathChange> compare_states(const HostState& from, const HostState& to);
+
+}  // namespace rollback

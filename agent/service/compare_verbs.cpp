@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// diff and verify: states of this host against each other.
+#include <fnmatch.h>
+
+#include "agent/plan/diff.h"
+#include "agent/plan/text_diff.h"
+#include "agent/service/verbs.h"
+#include "core/fs/directory.h"
+
+namespace rollback {
+
+namespace {
+
+constexpr std::size_t kLargestDiffed = 1024 * 1024;  // bytes of one side
+
+struct Side {
+  HostState state;
+  bool live = false;
+};
+
+Result<Side> load_side(Host& host, const std::string& name) {
+  if (name != "live") {
+    ROLLBACK_ASSIGN(auto state, load_revision(host.deps.snapshots, name));
+    return Side{std::move(state), false};
+  }
+  HashingSink sink;
+  ROLLBACK_ASSIGN(auto state, capture(host.deps.root, host.deps.resources, sink, nullptr));
+  return Side{std::move(state), true};
+}
+
+bool is_secret(const Host& host, const std::string& path) {
+  for (const auto& resource : host.deps.options.resources)
+    for (const auto& pattern : resource.secret)
+      if (fnmatch(pattern.c_str(), path.c_str(), 0) == 0) return true;
+  return false;
+}
+
+// "" where there is no text: absent, a directory, too large.
+std::string content_of(const Host& host, const Side& side, const std::string& path) {
+  const auto found = side.state.manifest.find(path);
+  if (found == side.state.manifest.end()) return "";
+  const Node& node = found->second;
+  if (node.kind == NodeKind::kSymlink) return "-> " + node.target + "\n";
+  if (node.kind != NodeKind::kFile || node.size > kLargestDiffed) return "";
+  if (!side.live) return host.deps.blobs.get(node.content).value_or("");
+  const auto parent = open_parent(host.deps.root, path.substr(1), Crossing::kAllow);
+  if (!parent) return "";
+  const auto file = parent->directory.open_file(parent->name);
+  return file ? file->read_all(kLargestDiffed).value_or("") : "";
+}
+
+std::string text_of(const Host& host, const Side& from, const Side& to, const PathChange& change) {
+  if (change.path.starts_with("unit ")) return "";
+  if (!is_secret(host, change.path))
+    return unified_diff(content_of(host, from, change.path), content_of(host, to, change.path),
+                        change.path);
+  const auto hash = [&](const Side& side) {
+    const auto found = side.state.manifest.find(change.path);
+    return found == side.state.manifest.end() ? std::string("absent")
+                                              : "sha256 " + found->second.content.hex();
+  };
+  return "secret: " + hash(from) + " -> " + hash(to) + "\n";
+}
+
+// The blobs of `state` as they are read now; every damaged path is named.
+std::size_t check_contents(const Host& host, const HostState& state, Stream& stream) {
+  std::size_t damaged = 0;
+  for (const auto& [path, node] : state.manifest) {
+    if (node.kind != NodeKind::kFile) continue;
+    const auto bytes = host.deps.blobs.get(node.content);
+    if (bytes) continue;
+    ++damaged;
+    stream.note(EventLevel::kError, path + ": " + bytes.error().message);
+  }
+  return damaged;
+}
+
+}  // namespace
+
+void diff_verb(Host& host, const DiffRequest& request, Stream& stream) {
+  const auto from = load_side(host, request.from);
+  if (!from) return stream.fail(exit_code_of(from.error()), from.error());
+  const auto to = load_side(host, request.to);
+  if (!to) return stream.fail(exit_code_of(to.error()), to.error());
+  const auto changes = compare_states(from->state, to->state);
+  for (const auto& change : changes)
+    stream.send(DiffItem{change.path, change.change, change.differences,
+                         request.stat ? "" : text_of(host, *from, *to, change)});
+  stream.end(ExitCode::kDone, !changes.empty());
+}
+
+void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
+  std::string name = request.revision;
+  if (name.empty()) {
+    const auto deployed = deployed_revision(host.deps.snapshots);
+    if (!deployed) return stream.fail(exit_code_of(deployed.error()), deployed.error());
+    if (!*deployed)
+      return stream.fail(ExitCode::kRefused,
+                         Error{ErrorCode::kNotFound,
+                               "no release is recorded on this host yet; 'rollbackctl snapshot "
+                               "v1.2.3' records the first"});
+    name = (*deployed)->name.str();
+  }
+  const auto recorded = load_side(host, name);
+  if (!recorded) return stream.fail(ExitCode::kInconsistent, recorded.error());
+  const std::size_t damaged = check_contents(host, recorded->state, stream);
+  const auto live = load_side(host, "live");
+  if (!live) return stream.fail(exit_code_of(live.error()), live.error());
+  const auto changes = compare_states(recorded->state, live->state);
+  for (const auto& change : changes)
+    stream.send(DiffItem{change.path, change.change, change.differences, ""});
+  if (damaged == 0 && changes.empty()) {
+    stream.note(EventLevel::kInfo,
+                "this host equals " + name + ", and every content of it is intact");
+    return stream.end(ExitCode::kDone, false);
+  }
+  stream.fail(ExitCode::kInconsistent,
+              Error{ErrorCode::kConflict, std::to_string(changes.size()) + " paths differ from " +
+                                              name + ", " + std::to_string(damaged) +
+                                              " stored contents are damaged"});
+}
+
+}  // namespace rollback

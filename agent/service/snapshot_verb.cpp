@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// snapshot: capture everything, record it as a release with one synced write.
+#include <fmt/format.h>
+
+#include "agent/plan/diff.h"
+#include "agent/service/verbs.h"
+
+namespace rollback {
+
+namespace {
+
+class StoringSink final : public ContentSink {
+ public:
+  StoringSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
+  Result<Digest> put_content(std::string_view bytes) override { return blobs_.put(bytes); }
+  Status put_tree(const Tree& tree) override { return snapshots_.put_tree(tree); }
+
+ private:
+  BlobStore& blobs_;
+  SnapshotStore& snapshots_;
+};
+
+// Red required probes refuse the snapshot unless --unhealthy-ok; true: healthy.
+Result<bool> check_health(Host& host, const SnapshotRequest& request) {
+  const auto probes = host.deps.prober.round(host.deps.options.health);
+  if (verdict_of(probes) != Verdict::kUnhealthy) return true;
+  if (request.unhealthy_ok) return false;
+  std::string red;
+  for (const auto& probe : probes)
+    if (!probe.green && probe.required)
+      red += (red.empty() ? "" : "; ") + probe.name + ": " + probe.answer;
+  return fail(ErrorCode::kConflict,
+              "this host is not healthy (" + red +
+                  "), so it is no release to go back to; repair it, or record it as failed with "
+                  "--unhealthy-ok");
+}
+
+// What the newest revision of this label had otherwise, when there is one.
+void say_drift(Host& host, const HostState& now, const Revision& recorded, Stream& stream) {
+  if (recorded.name.number() < 2) return;
+  const auto revisions = host.deps.snapshots.revisions();
+  if (!revisions) return stream.note(EventLevel::kWarning, revisions.error().message);
+  for (const auto& earlier : *revisions) {
+    if (earlier.name.label() != recorded.name.label()) continue;
+    if (earlier.name.number() + 1 != recorded.name.number()) continue;
+    const auto before = host.deps.snapshots.load_state(earlier.snapshot);
+    if (!before) return stream.note(EventLevel::kWarning, before.error().message);
+    stream.note(EventLevel::kWarning,
+                fmt::format("{} was recorded before with other content; this is {}. What drifted:",
+                            recorded.name.label(), recorded.name.str()));
+    for (const auto& item : compare_states(*before, now))
+      stream.note(EventLevel::kWarning, item.change + " " + item.path);
+    return;
+  }
+}
+
+Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& request,
+                                       const Asked& asked, Stream& stream) {
+  ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
+  ROLLBACK_TRY(require_present(host.deps.root, host.deps.resources));
+  ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
+  StoringSink sink(host.deps.blobs, host.deps.snapshots);
+  ROLLBACK_ASSIGN(const auto state, capture(host.deps.root, host.deps.resources, sink, nullptr));
+  ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
+  HistoryEntry entry;
+  entry.time = host.deps.clock.wall();
+  entry.action = HistoryAction::kSnapshot;
+  entry.actor = asked.actor;
+  entry.reason = asked.reason;
+  entry.from = deployed ? deployed->name.str() : "";
+  ROLLBACK_ASSIGN(const auto recorded,
+                  host.deps.snapshots.record(state, RevisionName::of_release(label, 0), healthy,
+                                             entry.time, entry));
+  if (!recorded.existed) say_drift(host, state, recorded.revision, stream);
+  return recorded;
+}
+
+}  // namespace
+
+void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& asked, Stream& stream) {
+  if (const auto holder = host.engine.holder())
+    return stream.fail(ExitCode::kLocked, Error{ErrorCode::kBusy, "run " + holder->str() +
+                                                                      " holds this host; wait for "
+                                                                      "it, or end it with "
+                                                                      "'rollbackctl run abort'"});
+  if (const auto label = ReleaseLabel::parse(request.label); !label)
+    return stream.fail(ExitCode::kUsage, label.error());
+  const auto recorded = record(host, request, asked, stream);
+  if (!recorded) {
+    const bool usage = recorded.error().code == ErrorCode::kInvalid ||
+                       recorded.error().code == ErrorCode::kNotFound;
+    return stream.fail(usage ? ExitCode::kUsage : exit_code_of(recorded.error()), recorded.error());
+  }
+  RevisionItem item;
+  item.status.revision = recorded->revision;
+  item.status.status =
+      recorded->revision.healthy ? ReleaseStatus::kDeployed : ReleaseStatus::kFailed;
+  item.current = true;
+  stream.send(item);
+  if (recorded->existed)
+    stream.note(EventLevel::kInfo,
+                recorded->revision.name.str() + " is recorded already with exactly this content");
+  stream.end(ExitCode::kDone, !recorded->existed);
+}
+
+}  // namespace rollback
