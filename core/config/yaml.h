@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Typed reads of a YAML document. Every error is one sentence that begins with "file:line: ".
-// yaml-cpp stays inside yaml.cpp.
+// yaml-cpp stays inside yaml_tree.cpp.
 #pragma once
 
 #include <cstdint>

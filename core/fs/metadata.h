@@ -50,4 +50,7 @@ Result<Xattrs> read_xattrs(Syscalls& calls, int fd, const std::string& path);
 // `fd` must not be O_PATH. `path` only names it in errors.
 Status apply_meta(Syscalls& calls, int fd, const FileMeta& meta, const std::string& path);
 
+// The last part of apply_meta alone; works on an O_PATH descriptor too (symlinks).
+Status apply_mtime(Syscalls& calls, int fd, std::int64_t mtime_ns, const std::string& path);
+
 }  // namespace rollback

@@ -14,7 +14,7 @@ namespace rollback {
 struct WalkEntry {
   std::string path;  // relative to the directory the walk began in; the start itself is included
   FileStat stat;
-  bool mount_point = false;  // a directory on another mount: reported, not entered
+  bool mount_point = false;  // another mount begins here, of a directory or a file: not entered
 };
 
 struct WalkLimits {

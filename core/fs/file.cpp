@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <utility>
+
+#include "core/fs/beneath.h"
+#include "core/fs/directory.h"
+
+namespace rollback {
+
+File::File(Syscalls& calls, int fd, std::string path)
+    : calls_(&calls), fd_(fd), path_(std::move(path)) {}
+
+File::~File() { (void)close(); }  // nothing was promised about the content by then
+
+File::File(File&& other) noexcept
+    : calls_(other.calls_), fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+
+File& File::operator=(File&& other) noexcept {
+  if (this == &other) return *this;
+  (void)close();  // as in the destructor
+  calls_ = other.calls_;
+  fd_ = std::exchange(other.fd_, -1);
+  path_ = std::move(other.path_);
+  return *this;
+}
+
+Result<FileStat> File::stat() const { return beneath::stat(*calls_, fd_, "", path_); }
+
+Result<std::size_t> File::read(void* bytes, std::size_t size) const {
+  const ssize_t got = beneath::uninterrupted([&] { return calls_->read(fd_, bytes, size); });
+  if (got < 0) return fail_errno(static_cast<int>(-got), "read " + path_);
+  return static_cast<std::size_t>(got);
+}
+
+Result<std::string> File::read_all(std::size_t limit) const {
+  std::string content;
+  std::array<char, 32 * 1024> buffer;
+  while (true) {
+    ROLLBACK_ASSIGN(const std::size_t got, read(buffer.data(), buffer.size()));
+    if (got == 0) return content;
+    if (got > limit - content.size())
+      return fail(ErrorCode::kInvalid,
+                  path_ + " is larger than the " + std::to_string(limit) + " bytes it may have");
+    content.append(buffer.data(), got);
+  }
+}
+
+Status File::write_all(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t put =
+        beneath::uninterrupted([&] { return calls_->write(fd_, bytes.data(), bytes.size()); });
+    if (put < 0) return fail_errno(static_cast<int>(-put), "write " + path_);
+    if (put == 0) return fail(ErrorCode::kIo, "write " + path_ + ": nothing was written");
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+// Never repeated: after a failure the kernel may have dropped the pages and answer 0 the next time.
+Status File::sync() const {
+  if (const int result = calls_->fsync(fd_); result < 0)
+    return fail_errno(-result, "sync " + path_);
+  return {};
+}
+
+Status File::data_sync() const {
+  if (const int result = calls_->fdatasync(fd_); result < 0)
+    return fail_errno(-result, "sync " + path_);
+  return {};
+}
+
+Status File::close() {
+  if (fd_ < 0) return {};
+  // The descriptor is gone after EINTR too; closing again could hit another thread's.
+  const int result = calls_->close(std::exchange(fd_, -1));
+  if (result < 0 && result != -EINTR) return fail_errno(-result, "close " + path_);
+  return {};
+}
+
+}  // namespace rollback

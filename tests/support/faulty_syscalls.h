@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Syscalls over another one that counts calls and, at call N, fails or kills the process.
+//
+//   bool more = true;
+//   for (int point = 0; more; ++point) {
+//     more = was_killed([&] { FaultySyscalls calls(kernel, KillAt{point}); work(calls); });
+//     ... what is on disk must be fine after every point ...
+//   }
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <variant>
+
+#include "core/fs/syscalls.h"
+
+namespace rollback {
+
+// Both count from 0; the call itself is not made.
+struct KillAt {
+  int call = 0;
+};
+struct FailAt {
+  int call = 0;
+  int error = 0;  // ENOSPC: the call answers -ENOSPC
+};
+struct NoFault {};
+using Fault = std::variant<NoFault, KillAt, FailAt>;
+
+enum class Counted {
+  kMutating,  // what changes the disk or makes a change durable: between others a kill looks the
+              // same
+  kAll,
+};
+
+// Any thread.
+class FaultySyscalls final : public Syscalls {
+ public:
+  explicit FaultySyscalls(Syscalls& below, Fault fault = NoFault{},
+                          Counted counted = Counted::kMutating)
+      : below_(below), fault_(fault), counted_(counted) {}
+
+  // How many calls were counted, the failed one included.
+  [[nodiscard]] int calls() const noexcept { return calls_; }
+
+  int openat2(int dir, const char* path, const open_how& how) override;
+  int close(int fd) override;
+  ssize_t read(int fd, void* bytes, std::size_t size) override;
+  ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) override;
+  ssize_t write(int fd, const void* bytes, std::size_t size) override;
+  int ftruncate(int fd, off_t size) override;
+  int fallocate(int fd, int mode, off_t offset, off_t size) override;
+  int fsync(int fd) override;
+  int fdatasync(int fd) override;
+  int syncfs(int fd) override;
+  ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
+  int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;
+  int fstatvfs(int fd, struct statvfs& out) override;
+  ssize_t readlinkat(int dir, const char* path, char* bytes, std::size_t size) override;
+  int renameat2(int from_dir, const char* from, int to_dir, const char* to,
+                unsigned flags) override;
+  int unlinkat(int dir, const char* path, int flags) override;
+  int mkdirat(int dir, const char* path, mode_t mode) override;
+  int symlinkat(const char* target, int dir, const char* path) override;
+  int linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) override;
+  int fchownat(int dir, const char* path, uid_t uid, gid_t gid, int flags) override;
+  int fchmod(int fd, mode_t mode) override;
+  int utimensat(int dir, const char* path, const timespec times[2], int flags) override;
+  ssize_t flistxattr(int fd, char* bytes, std::size_t size) override;
+  ssize_t fgetxattr(int fd, const char* name, void* bytes, std::size_t size) override;
+  int fsetxattr(int fd, const char* name, const void* bytes, std::size_t size) override;
+  int fremovexattr(int fd, const char* name) override;
+  int ioctl_flags(int fd, long& flags) override;
+  int flock(int fd, int operation) override;
+
+ private:
+  enum class Effect { kReads, kMutates };
+  // 0: make the call; otherwise its answer.
+  int enter(Effect effect);
+
+  Syscalls& below_;
+  Fault fault_;
+  Counted counted_;
+  std::atomic<int> calls_ = 0;
+};
+
+}  // namespace rollback
