@@ -56,8 +56,9 @@ Failure refuse(const RevisionStatus& revision) {
   const std::string name = revision.revision.name.str();
   if (revision.blocked)
     return fail(ErrorCode::kConflict, name +
-                                          " is blocked: a rollback left it; 'rollbackctl unblock " +
-                                          name + "' allows it again");
+                                          " is blocked because a rollback left it: choose "
+                                          "another release, or take that rollback back with "
+                                          "'rollbackctl undo'");
   if (revision.status == ReleaseStatus::kFailed)
     return fail(ErrorCode::kConflict,
                 name + " was recorded while its health was red; choose another release");
