@@ -9,7 +9,7 @@ packages=(
   # libraries
   libzmq3-dev cppzmq-dev capnproto libcapnp-dev librocksdb-dev libsystemd-dev libspdlog-dev
   libfmt-dev libssl-dev libsodium-dev libzstd-dev libexpected-dev libyaml-cpp-dev
-  nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev
+  nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libdtl-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev acl attr strace python3 clang-format
   # real hosts
