@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one door of the agent: every request, from the unix socket or the coordinator's link, comes
+// in here, is decoded, authorised and handed to the thread that serves its verb. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/service/host.h"
+#include "agent/service/verbs.h"
+#include "protocol/permissions.h"
+
+namespace rollback {
+
+struct DoorRefusals {
+  std::uint64_t malformed = 0;
+  std::uint64_t denied = 0;
+};
+
+class Door {
+ public:
+  // `link_state` is the link's words for `status`.
+  Door(Host& host, Outbox& outbox, std::function<std::string()> link_state);
+
+  // False when the bytes were no request at all: the transport drops the sender.
+  bool handle(const Principal& sender, std::string_view envelope, const Destination& from);
+  // Nobody listens there any more; runs go on.
+  void closed(const Destination& destination) { host_.hub.forget(destination); }
+  [[nodiscard]] const DoorRefusals& refusals() const noexcept { return refusals_; }
+
+ private:
+  Status accept_from_coordinator(const Command& command);
+  void dispatch(Command command, const Asked& asked, const StreamPtr& stream);
+  void on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
+                     std::function<void()> job);
+  void on_query_thread(std::string what, const StreamPtr& stream, std::function<void()> job);
+
+  Host& host_;
+  Outbox& outbox_;
+  std::function<std::string()> link_state_;
+  DoorRefusals refusals_;
+  WallTime latest_;  // the latest time seen: a clock stepped back revives no expired command
+};
+
+}  // namespace rollback
