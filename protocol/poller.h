@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One wait for everything a loop thread listens to: descriptors and ZeroMQ sockets.
-// Single-threaded, except wake().
+// Single-threaded, except wake(). Callbacks may watch and forget anything, themselves included;
+// what is forgotten is not called any more, also not in the same round. Forget a descriptor before
+// closing it.
 #pragma once
 
 #include <functional>
@@ -26,6 +28,7 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
 
   enum class Interest { kRead, kReadWrite };
+  // A second watch of the same one replaces the first. A closed or failed peer counts as ready.
   void watch(int fd, Interest interest, std::function<void()> ready);
   void watch(Pollable& socket, std::function<void()> ready);
   void forget(int fd);

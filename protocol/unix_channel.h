@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local door: a unix stream socket with SO_PEERCRED. A frame is a 4-byte little-endian length
 // and as many bytes, at most WireLimits::kMaxFrame; a longer length closes the connection. One
-// request frame (an Envelope) at a time; answers are Reply frames.
+// request frame (an Envelope) at a time; answers are Reply frames. A client that closes its writing
+// half is gone.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +22,7 @@ using ConnectionId = std::uint64_t;
 
 struct DoorLimits {
   std::size_t max_connections = 64;
+  std::size_t max_strangers = 16;                   // of these, so that they cannot lock it
   std::size_t max_queued_bytes = 16 * 1024 * 1024;  // per connection; a slower reader is dropped
   Duration idle = std::chrono::seconds(30);         // without a complete first request
 };
@@ -32,26 +33,37 @@ struct DoorCounters {
   std::uint64_t malformed = 0;  // oversized or truncated frames
 };
 
-// Accepts connections and moves frames, on one Poller's thread.
+struct DoorOptions {
+  std::string path;
+  std::uint32_t mode = 0660;                  // of the socket file
+  std::optional<std::uint32_t> operator_gid;  // also becomes the socket file's group
+  DoorLimits limits;
+};
+
+// Accepts connections and moves frames, on one Poller's thread. The callbacks run from
+// Poller::poll() and drop_idle() only, never from send(); they may call every method, but must not
+// destroy the door.
 class UnixDoor {
  public:
   // The principal is kOperator for uid 0 and for members of `operator_gid`, else kStranger.
   using OnFrame = std::function<void(ConnectionId, const Principal&, std::string frame)>;
   using OnClose = std::function<void(ConnectionId)>;
 
+  // kBusy: somebody listens on the path already. A socket file left behind is replaced, any other
+  // file is kExists.
   static Result<std::unique_ptr<UnixDoor>> listen(Poller& poller, const Clock& clock,
-                                                  const std::string& path, std::uint32_t mode,
-                                                  OnFrame on_frame, OnClose on_close,
-                                                  DoorLimits limits = {});
+                                                  const DoorOptions& options, OnFrame on_frame,
+                                                  OnClose on_close);
   ~UnixDoor();
-  // Queues a frame; kNotFound when the connection is gone, kBusy when its queue is full (closed).
+  // Queues a frame; kNotFound when the connection is gone, kBusy when its queue was full (it is
+  // closed, and on_close follows).
   Status send(ConnectionId to, std::string_view frame);
   void close_after_sending(ConnectionId connection);
   void drop_idle();  // call about once a second
   [[nodiscard]] const DoorCounters& counters() const noexcept;
 
  private:
-  struct Inner;
+  class Inner;
   explicit UnixDoor(std::unique_ptr<Inner> inner);
   std::unique_ptr<Inner> inner_;
 };
@@ -59,12 +71,13 @@ class UnixDoor {
 // The client's end: blocking, with deadlines. One thread.
 class UnixClient {
  public:
+  // kNotFound: nobody listens there. kDenied: the socket file does not let us in.
   static Result<UnixClient> connect(const std::string& path);
-  UnixClient(UnixClient&&) noexcept;
-  UnixClient& operator=(UnixClient&&) noexcept;
+  UnixClient(UnixClient&& other) noexcept;
+  UnixClient& operator=(UnixClient&& other) noexcept;
   ~UnixClient();
-  Status send(std::string_view frame);
-  // kTimeout when nothing came in time; kNotFound when the other side closed.
+  Status send(std::string_view frame);  // kTimeout when the daemon takes nothing for 10 s
+  // kTimeout when nothing whole came within `deadline`; kNotFound when the other side closed.
   Result<std::string> receive(Duration deadline);
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
