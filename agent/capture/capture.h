@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All resources of the host -> one HostState. Walks managed paths only, relative to the root
 // handle. A file that is unreadable, vanishes, never holds still, or is setuid without permission
-// fails the capture by name; nothing of it becomes visible. Used by the run thread.
+// fails the capture by name; nothing of it becomes visible. A configured path or unit that is absent
+// is no failure here (a broken deploy may have removed it): `require_present` asks for them.
+// Used by the run thread.
 #pragma once
 
 #include <functional>
@@ -25,10 +27,16 @@ class ContentSink {
   virtual Status put_tree(const Tree& tree) = 0;
 };
 
+// Keeps the trees, which are small: what was live before a run is recorded after it, when the
+// contents are pre-images and only the trees are still needed.
 class HashingSink final : public ContentSink {
  public:
   Result<Digest> put_content(std::string_view bytes) override;
   Status put_tree(const Tree& tree) override;
+  [[nodiscard]] const std::vector<Tree>& trees() const noexcept { return trees_; }
+
+ private:
+  std::vector<Tree> trees_;
 };
 
 struct CaptureProgress {
@@ -39,9 +47,19 @@ struct CaptureProgress {
 // Staging directories (kStageName at any level) are never captured.
 inline constexpr std::string_view kStageName = ".rollback";
 
+// `root` is what the resources' Platform has. `progress` may be empty; it is called after each file.
+//
+// `target`: the release this capture is to be compared with. What a resource owns follows from live
+// configuration (an nginx that refers to another certificate owns another file), so paths that only
+// the target's record of the same resource holds are captured too and both ends can be compared.
 Result<HostState> capture(const Directory& root,
                           const std::vector<std::unique_ptr<Resource>>& resources,
                           ContentSink& sink,
-                          const std::function<void(const CaptureProgress&)>& progress);
+                          const std::function<void(const CaptureProgress&)>& progress,
+                          const Snapshot* target = nullptr);
+
+// Every configured path and unit exists: what `snapshot` and `config check` ask before they go on.
+// kNotFound names the first that is absent and the line that configures it.
+Status require_present(const std::vector<ResourceSpec>& specs, const Platform& platform);
 
 }  // namespace rollback
