@@ -54,7 +54,8 @@ bool Door::handle(const Principal& sender, std::string_view envelope, const Dest
 Status Door::accept_from_coordinator(const Command& command) {
   latest_ = std::max(latest_, host_.deps.clock.wall());
   ROLLBACK_ASSIGN(const auto mark, host_.deps.runs.replay_mark());
-  const Addressee self{host_.deps.options.fleet, host_.identity.id};
+  const auto& fleet = host_.deps.options.fleet;  // "" is any fleet whose coordinator's key we have
+  const Addressee self{fleet.empty() ? command.fleet : fleet, host_.identity.id};
   ROLLBACK_ASSIGN(const auto accepted,
                   accept_command(command, self, {mark.epoch, mark.seq}, latest_));
   return host_.deps.runs.set_replay_mark({accepted.epoch, accepted.seq});

@@ -57,7 +57,7 @@ void say_drift(Host& host, const HostState& now, const Revision& recorded, Strea
 Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& request,
                                        const Asked& asked, Stream& stream) {
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
-  ROLLBACK_TRY(require_present(host.deps.root, host.deps.resources));
+  ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
   StoringSink sink(host.deps.blobs, host.deps.snapshots);
   ROLLBACK_ASSIGN(const auto state, capture(host.deps.root, host.deps.resources, sink, nullptr));

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/service/agent.h"
+
+#include <utility>
+
+#include "protocol/codec.h"
+
+namespace rollback {
+
+namespace {
+
+constexpr Duration kTurn = std::chrono::milliseconds(100);
+constexpr Duration kHealthEvery = std::chrono::seconds(10);
+
+}  // namespace
+
+Agent::Agent(Deps deps, std::vector<LinkTarget> targets, Link::Deps link)
+    : deps_(std::move(deps)),
+      link_(std::move(targets),
+            [&] {
+              link.heartbeat = [this] {
+                return Heartbeat{status_of(deps_.host, link_.state()), deps_.host.health.last()};
+              };
+              link.on_envelope = [this](const Principal& sender, std::string_view envelope) {
+                (void)door_.handle(sender, envelope, ToLink{});
+              };
+              return std::move(link);
+            }()),
+      door_(deps_.host, deps_.outbox, [this] { return link_.state(); }) {}
+
+Status Agent::listen(const DoorOptions& socket) {
+  ROLLBACK_ASSIGN(socket_,
+                  UnixDoor::listen(
+                      deps_.poller, deps_.clock, socket,
+                      [this](ConnectionId from, const Principal& sender, const std::string& frame) {
+                        if (!door_.handle(sender, frame, from)) socket_->close_after_sending(from);
+                      },
+                      [this](ConnectionId from) { door_.closed(from); }));
+  return {};
+}
+
+Status Agent::run() {
+  while (!deps_.stopping()) {
+    ROLLBACK_TRY(deps_.poller.poll(kTurn));
+    tick();
+    deliver();
+    if (on_time()) deps_.feed_watchdog();
+  }
+  return {};
+}
+
+void Agent::deliver() {
+  for (const auto& outgoing : deps_.outbox.drain()) {
+    if (std::holds_alternative<ToLink>(outgoing.to)) {
+      link_.send(outgoing.reply);
+      continue;
+    }
+    const auto to = std::get<ConnectionId>(outgoing.to);
+    const auto bytes = encode_reply(outgoing.reply);
+    if (!bytes)
+      deps_.log("an answer could not be encoded: " + bytes.error().message);
+    else
+      (void)socket_->send(to, *bytes);  // gone or too slow: the door has closed it
+  }
+}
+
+void Agent::tick() {
+  link_.tick();
+  if (const auto state = link_.state(); state != link_state_) {
+    link_state_ = state;
+    deps_.log("coordinator: " + state);
+  }
+  const BootTime now = deps_.clock.boot();
+  if (now >= next_second_) {
+    next_second_ = now + std::chrono::seconds(1);
+    socket_->drop_idle();
+    if (!deps_.host.run_worker.current())
+      (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1),
+                                        [this] { (void)deps_.host.engine.forget_expired(); }});
+  }
+  if (now >= next_health_) {
+    next_health_ = now + kHealthEvery;
+    (void)deps_.host.health.ask(nullptr);
+  }
+}
+
+bool Agent::on_time() const {
+  return !deps_.host.run_worker.overdue() && !deps_.host.query_worker.overdue() &&
+         !deps_.host.health.overdue();
+}
+
+}  // namespace rollback

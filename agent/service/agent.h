@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop: transports in, answers out, timers, watchdog. It never blocks for longer than a poll.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/service/door.h"
+#include "agent/service/link.h"
+#include "core/clock.h"
+#include "protocol/poller.h"
+#include "protocol/unix_channel.h"
+
+namespace rollback {
+
+class Agent {
+ public:
+  struct Deps {
+    Host& host;
+    Poller& poller;
+    Outbox& outbox;
+    const Clock& clock;
+    std::function<void()> feed_watchdog;
+    std::function<bool()> stopping;  // a signal asked for the end
+    // What the service logs: one line per finished command and per change of the link's state.
+    std::function<void(const std::string&)> log;
+  };
+  Agent(Deps deps, std::vector<LinkTarget> targets, Link::Deps link);
+
+  // Listens on `socket`; answers from here on.
+  Status listen(const DoorOptions& socket);
+  // Until stopping() is true.
+  Status run();
+
+ private:
+  void deliver();
+  void tick();
+  [[nodiscard]] bool on_time() const;
+
+  Deps deps_;
+  Link link_;
+  Door door_;
+  std::unique_ptr<UnixDoor> socket_;
+  BootTime next_second_;
+  BootTime next_health_;
+  std::string link_state_;
+};
+
+}  // namespace rollback

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/service/self_check.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <set>
+
+#include "model/tree.h"
+
+namespace rollback {
+
+namespace {
+
+// The parents that rollback-agent.service makes writable.
+constexpr std::array<std::string_view, 4> kWritable = {"/etc", "/opt", "/srv", "/usr/local"};
+
+// Directories in which the agent stages: the parents of what it manages.
+std::set<std::string> managed_parents(const AgentOptions& options) {
+  std::set<std::string> parents;
+  for (const auto& resource : options.resources) {
+    for (const auto& path : resource.paths) parents.insert(path.substr(0, path.rfind('/')));
+    if (resource.kind == ResourceKind::kSystemd) parents.insert("/etc/systemd/system");
+  }
+  parents.erase("");
+  return parents;
+}
+
+Status prove_write(const Directory& root, const std::string& parent) {
+  ROLLBACK_ASSIGN(const auto directory, root.open_directory(parent.substr(1), Crossing::kAllow));
+  const std::string name = ".rollback-write-check";
+  ROLLBACK_TRY(directory.remove_tree(name));
+  ROLLBACK_TRY(directory.make_directory(name, 0700));
+  return directory.remove_directory(name);
+}
+
+Status prove_proc(const Directory& root) {
+  ROLLBACK_ASSIGN(const auto init, root.open_directory("proc/1", Crossing::kAllow));
+  ROLLBACK_ASSIGN(const auto target, init.read_link("exe"));
+  (void)target;  // that it can be read is the proof
+  return {};
+}
+
+}  // namespace
+
+std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& options) {
+  std::vector<CheckFinding> findings;
+  if (const auto etc = root.open_directory("etc", Crossing::kAllow); !etc)
+    findings.push_back({true, "openat2 does not work here (" + etc.error().message +
+                                  "); a unit file with RestrictSUIDSGID= causes that"});
+  if (const auto proc = prove_proc(root); !proc)
+    findings.push_back({true, "cannot read /proc/1/exe (" + proc.error().message +
+                                  "); the agent needs root and CAP_SYS_PTRACE"});
+  for (const auto& parent : managed_parents(options)) {
+    const auto written = prove_write(root, parent);
+    if (written) continue;
+    const bool absent = written.error().code == ErrorCode::kNotFound;
+    findings.push_back({!absent, "cannot write in " + parent + ": " + written.error().message +
+                                     (absent ? ""
+                                             : "; 'rollbackctl config check' prints the drop-in "
+                                               "that allows it")});
+  }
+  return findings;
+}
+
+std::string missing_write_paths(const AgentOptions& options) {
+  std::set<std::string> missing;
+  for (const auto& parent : managed_parents(options)) {
+    bool covered = false;
+    for (const auto writable : kWritable) covered = covered || is_within(parent, writable);
+    if (!covered) missing.insert(parent);
+  }
+  if (missing.empty()) return "";
+  std::string text = "# /etc/systemd/system/rollback-agent.service.d/write.conf\n[Service]\n";
+  for (const auto& parent : missing) text += fmt::format("ReadWritePaths=-{}\n", parent);
+  return text;
+}
+
+}  // namespace rollback
