@@ -77,6 +77,7 @@ struct RolloutHost {
   RunPhase run_phase = RunPhase::kPlanned;  // where the host is within its own run
   std::uint32_t wave = 0;                   // from 1; 0 before waves are made
   bool changed = false;
+  std::uint32_t attempts = 0;  // times it was told to prepare
   Digest plan_digest;
   std::vector<std::string> findings;  // why unready, why its gate was red
   std::vector<PhaseTime> times;
@@ -89,7 +90,9 @@ struct RolloutRecord {
   std::string reason;
   RolloutPolicy policy;
   RolloutState state = RolloutState::kPreparing;
-  bool aborted = false;  // an operator ended it
+  std::uint32_t wave = 0;  // the wave being committed, from 1
+  WallTime next_wave;      // it starts then (batch wait); 0: at once
+  bool aborted = false;    // an operator ended it
   bool dry_run = false;
   WallTime started;
   WallTime finished;  // 0 while running

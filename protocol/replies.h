@@ -13,6 +13,7 @@
 #include "core/ids.h"
 #include "model/exit_code.h"
 #include "model/health.h"
+#include "model/host.h"
 #include "model/plan.h"
 #include "model/revision.h"
 #include "model/rollout.h"
@@ -79,8 +80,6 @@ struct StatusItem {
   std::string link;  // "connected", "waiting to be accepted: FINGERPRINT", "none configured"
   Duration uptime{};
 };
-enum class Admission { kPending = 1, kAccepted = 2, kRejected = 3, kRemoved = 4 };
-std::string_view to_string(Admission admission) noexcept;
 struct HostItem {
   HostId id;
   std::string name;
