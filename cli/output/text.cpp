@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace rollback {
+
+namespace {
+
+// Bytes of the UTF-8 sequence that begins at text[0]; 0 when it is malformed.
+std::size_t sequence_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80    ? 1
+                             : lead >= 0xf0 ? 4
+                             : lead >= 0xe0 ? 3
+                             : lead >= 0xc2 ? 2
+                                            : 0;
+  if (length == 0 || lead > 0xf4 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  return length;
+}
+
+// C0, DEL, C1, and the marks that reorder text (U+200E..F, U+202A..E, U+2066..9).
+bool steers(std::string_view sequence) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+  if (sequence.size() == 1) return at(0) < 0x20 || at(0) == 0x7f;
+  if (sequence.size() == 2) return at(0) == 0xc2 && at(1) < 0xa0;
+  if (sequence.size() != 3 || at(0) != 0xe2) return false;
+  return (at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xaa && at(2) <= 0xae))) ||
+         (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length != 0 && !steers(sequence))
+      shown += sequence;
+    else
+      for (const char c : sequence)
+        shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    text.remove_prefix(sequence.size());
+  }
+  return shown;
+}
+
+std::string toned(const Terminal& terminal, Tone tone, std::string_view text) {
+  if (!terminal.colour || tone == Tone::kPlain) return std::string(text);
+  const char* const code = tone == Tone::kGood   ? "32"
+                           : tone == Tone::kBad  ? "31"
+                           : tone == Tone::kWarn ? "33"
+                           : tone == Tone::kDim  ? "2"
+                                                 : "1";
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+std::size_t columns_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+std::string cut(std::string_view text, std::size_t width) {
+  if (columns_of(text) <= width) return std::string(text);
+  if (width == 0) return "";
+  std::string shown;
+  std::size_t columns = 0;
+  for (const char c : text) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    if (begins && ++columns == width) break;
+    shown += c;
+  }
+  return shown + "…";
+}
+
+std::string time_text(WallTime time, bool utc) {
+  if (time.ns == 0) return "-";
+  if (utc) return format_utc(time);
+  const std::time_t seconds = time.ns / 1'000'000'000;
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes);
+  const char* unit = "B";
+  for (const char* next : {"KiB", "MiB", "GiB", "TiB"}) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.1f} {}", value, unit);
+}
+
+std::string Table::str(const Terminal& terminal) const {
+  std::vector<std::size_t> widths;
+  for (const auto& name : head_) widths.push_back(columns_of(name));
+  for (const auto& row : rows_)
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], columns_of(row[i].text));
+  std::size_t before_last = 0;
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
+  if (terminal.out && before_last + 8 < terminal.width)
+    widths.back() = std::min(widths.back(), terminal.width - before_last);
+  std::string text;
+  const auto line = [&](const std::vector<Cell>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool last = i + 1 == row.size();
+      const std::string shown = cut(row[i].text, widths[i]);
+      text += toned(terminal, row[i].tone, shown);
+      if (!last) text.append(widths[i] - columns_of(shown) + 2, ' ');
+    }
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    text += '\n';
+  };
+  std::vector<Cell> head;
+  for (const auto& name : head_) head.push_back({name, Tone::kDim});
+  line(head);
+  for (const auto& row : rows_) line(row);
+  return text;
+}
+
+}  // namespace rollback

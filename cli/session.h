@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every command knows about how it was called: global flags, the terminal, where the daemons
+// are.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cli/client.h"
+#include "core/clock.h"
+#include "core/random.h"
+#include "model/exit_code.h"
+
+namespace rollback {
+
+enum class Format { kTable, kJson, kJsonl, kYaml };
+
+struct Terminal {
+  bool out = false;     // stdout is one
+  bool in = false;      // stdin is one: questions may be asked
+  bool colour = false;  // and NO_COLOR is not set
+  std::size_t width = 80;
+};
+
+struct Session {
+  Random& random;
+  const Clock& clock;
+  std::function<bool()> interrupted;
+  Terminal terminal;
+  Format format = Format::kTable;
+  bool utc = false;
+  bool yes = false;
+  bool detailed_exit_code = false;
+  std::string reason;
+  std::string agent_socket = "/run/rollback-agent/agent.sock";
+  std::string coordinator_socket = "/run/rollback-coordinator/coordinator.sock";
+  ExitCode exit = ExitCode::kDone;  // set by the command that ran
+
+  [[nodiscard]] Client agent() {
+    return Client({agent_socket, "rollback-agent", reason}, random, interrupted);
+  }
+  [[nodiscard]] Client coordinator() {
+    return Client({coordinator_socket, "rollback-coordinator", reason}, random, interrupted);
+  }
+};
+
+}  // namespace rollback
