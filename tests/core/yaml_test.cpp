@@ -56,7 +56,8 @@ TEST(Yaml, ReadsTypedValues) {
 TEST(Yaml, KeepsTheOrderOfEntries) {
   const auto root = parsed("z: 1\na: 2\nm: 3\n");
   std::vector<std::string> keys;
-  for (const auto& [key, value] : *root.entries()) keys.push_back(key + *value.as_string());
+  const auto entries = *root.entries();
+  for (const auto& [key, value] : entries) keys.push_back(key + *value.as_string());
   EXPECT_THAT(keys, ElementsAre("z1", "a2", "m3"));
 }
 
