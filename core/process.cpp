@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,7 +177,8 @@ Result<ProcessOutcome> run_process(const ProcessRequest& request) {
   ROLLBACK_ASSIGN(const pid_t pid, start(request.argv, writer.get()));
   Child child(pid);
   writer.reset(-1);
-  Fd program(::pidfd_open(child.pid(), 0));
+  // Not through <sys/pidfd.h>: glibc 2.36 declares it without extern "C".
+  Fd program(static_cast<int>(::syscall(SYS_pidfd_open, child.pid(), 0)));
   if (program.get() < 0) return fail_errno(errno, "watch " + request.argv.front());
 
   ProcessOutcome outcome;
