@@ -59,6 +59,7 @@ class ZapAuthenticator {
 struct RouterCounters {
   std::uint64_t received = 0;
   std::uint64_t dropped = 0;  // no User-Id, longer than max_message, wrong number of frames
+  std::uint64_t refused = 0;  // connections: unknown keys, garbage, handshakes not finished in time
 };
 
 // The coordinator's server socket (ROUTER). `domain` is "agents" or "enrolment". A frame well above
@@ -85,7 +86,8 @@ class ZmqRouter final : public Pollable {
   Result<std::optional<Message>> receive();
   // kNotFound: that connection is gone. kBusy: its queue is full.
   Status send(const std::string& route, std::string_view bytes);
-  [[nodiscard]] const RouterCounters& counters() const noexcept;
+  // Call about once a second: what libzmq noted of refused connections is held until then.
+  [[nodiscard]] const RouterCounters& counters();
   [[nodiscard]] std::string endpoint() const;  // with the port that was bound
   void* zmq_handle() noexcept override;
 

@@ -15,6 +15,8 @@ namespace {
 constexpr int kZapEnforceDomain = 93;
 constexpr int kHandshakeMs = 3000;
 constexpr int kBacklog = 4096;
+constexpr int kRefusals = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 Status enforce_zap(void* socket, const std::string& domain) {
   ROLLBACK_TRY(set_option(socket, ZMQ_ZAP_DOMAIN, domain, "ZAP_DOMAIN"));
@@ -43,6 +45,7 @@ Status configure(void* socket, const ZmqRouter::Options& options) {
 
 struct ZmqRouter::Inner {
   ZmqSocketPtr socket;
+  ZmqSocketPtr monitor;
   std::size_t max_message = 0;
   RouterCounters counters;
 };
@@ -56,6 +59,7 @@ Result<std::unique_ptr<ZmqRouter>> ZmqRouter::bind(ZmqContext& context, const Op
   inner->max_message = options.max_message;
   ROLLBACK_ASSIGN(inner->socket, open_zmq_socket(context, ZMQ_ROUTER));
   ROLLBACK_TRY(configure(inner->socket.get(), options));
+  ROLLBACK_ASSIGN(inner->monitor, monitor_of(context, inner->socket.get(), kRefusals));
   if (zmq_bind(inner->socket.get(), options.endpoint.c_str()) != 0)
     return fail_zmq("listen on " + options.endpoint);
   return std::unique_ptr<ZmqRouter>(new ZmqRouter(std::move(inner)));
@@ -84,7 +88,12 @@ Status ZmqRouter::send(const std::string& route, std::string_view bytes) {
   return send_frame(inner_->socket.get(), bytes, false);
 }
 
-const RouterCounters& ZmqRouter::counters() const noexcept { return inner_->counters; }
+const RouterCounters& ZmqRouter::counters() {
+  for (auto event = receive_event(inner_->monitor.get()); event && *event;
+       event = receive_event(inner_->monitor.get()))
+    ++inner_->counters.refused;
+  return inner_->counters;
+}
 
 std::string ZmqRouter::endpoint() const {
   std::array<char, 256> text{};
