@@ -131,22 +131,21 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
   const std::lock_guard lock(recording_);
   ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
   const auto* newest = newest_of(known, name);
-  Recorded recorded;
-  recorded.existed = newest != nullptr && newest->revision.content_root == root;
-  std::vector<Change> changes;
-  if (recorded.existed) {
+  const bool existed = newest != nullptr && newest->revision.content_root == root;
+  ROLLBACK_ASSIGN(const auto chosen, existed ? newest->revision.name : next_name(name, newest));
+  Recorded recorded{{chosen, id, root, now, healthy}, existed};
+  std::uint64_t number = known.empty() ? 1 : known.back().number + 1;
+  if (existed) {
     recorded.revision = newest->revision;
-    recorded.revision.healthy = recorded.revision.healthy || healthy;
-  } else {
-    ROLLBACK_ASSIGN(const auto chosen, next_name(name, newest));
-    recorded.revision = {chosen, id, root, now, healthy};
-    changes.push_back({Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)});
+    recorded.revision.healthy |= healthy;
+    number = newest->number;
   }
-  if (!recorded.existed || recorded.revision.healthy != newest->revision.healthy) {
-    const auto last = known.empty() ? 0 : known.back().number;
+  std::vector<Change> changes;
+  if (!existed)
+    changes.push_back({Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)});
+  if (!existed || recorded.revision.healthy != newest->revision.healthy) {
     ROLLBACK_ASSIGN(auto value, encode_revision(recorded.revision));
-    changes.push_back({Table::kRevisions, number_key(recorded.existed ? newest->number : last + 1),
-                       std::move(value)});
+    changes.push_back({Table::kRevisions, number_key(number), std::move(value)});
   }
   if (entry) {
     entry->to = recorded.revision.name.str();
