@@ -98,7 +98,7 @@ class Machine:
         clean = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
         if os.environ.get("TERM"):
             clean.append(f"TERM={os.environ['TERM']}")
-        return ["nsenter", "-t", str(init.pid), "-a", "--wd=/", "env", "-i", *clean, *argv]
+        return ["nsenter", "-t", str(init.pid), "-a", "--wdns=/", "env", "-i", *clean, *argv]
 
     def run(self, *argv, **options):
         return run(*self.enter_command(argv), **options)
@@ -134,8 +134,7 @@ class Machine:
 
     def _forget(self):
         if self.child:
-            self.child.wait(STOP_SECONDS)
-            self.child = None
+            self.child.poll()  # reaps it; without a record it may still be running
         self.record.unlink(missing_ok=True)
         if not cgroups.machine_has_systemd():
             cgroups.remove(self.fleet, self.name)
