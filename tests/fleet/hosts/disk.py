@@ -33,6 +33,35 @@ def copy_tree(source, target):
     run("cp", "-a", "--reflink=auto", "--", source, target)
 
 
+def plain_root(image, folder):
+    """folder/root as a real host has it: a plain copy on the machine's own file system.
+
+    Only /usr is an overlay (it is never managed and is nine tenths of the bytes), with a plain
+    /usr/local bound over it.
+    """
+    root = folder / "root"
+    for part in (root / "usr", folder / "local"):
+        part.mkdir(parents=True)
+    copied = [entry for entry in image.iterdir() if entry.name != "usr"]
+    run("cp", "-a", "--reflink=auto", "--", *copied, root)
+    run("cp", "-aT", "--", image / "usr/local", folder / "local")
+    mount_overlay(image / "usr", folder, root / "usr")
+    run("mount", "--bind", folder / "local", root / "usr/local")
+
+
+def overlay_root(image, folder):
+    """folder/root as an overlay: a directory that comes from the image cannot be renamed (EXDEV)."""
+    (folder / "root").mkdir(parents=True)
+    mount_overlay(image, folder, folder / "root")
+
+
+def mount_overlay(lower, folder, target):
+    for part in ("upper", "work"):
+        (folder / part).mkdir()
+    options = f"lowerdir={lower},upperdir={folder}/upper,workdir={folder}/work"
+    run("mount", "-t", "overlay", "rollbackctl-fleet", "-o", options, target)
+
+
 def require_space(path, needed, what):
     free = shutil.disk_usage(path).free
     if free < needed:

@@ -2,7 +2,7 @@
 """A fleet: named hosts web1..webN (and coord) that know each other by /etc/hosts.
 
   /run/rollbackctl-fleet/NAME      spec.json, one .nspawn record and console log per host
-  CACHE/hosts/NAME/HOST            the host's root directory (or overlay)
+  CACHE/hosts/NAME/HOST/root       the host's root directory
 Every name is derived from the fleet's name, so leftovers of a killed run are found without its
 help. One verb at a time changes a fleet: all of them hold NAME.lock.
 """
@@ -19,15 +19,15 @@ import uuid
 from pathlib import Path
 
 from . import cgroups
-from .disk import copy_tree, mounts_below, remove_tree, require_space, write_file
+from .disk import mounts_below, overlay_root, plain_root, remove_tree, require_space, write_file
 from .errors import FleetError, require_programs, require_root
 from .image import base_image, cache_dir, layer_image, talk
 from .machine import Machine
 from .network import Network, address_of
-from .process import Process, run
+from .process import Process
 
 RUN = Path("/run/rollbackctl-fleet")
-HOST_BYTES = 400 << 20
+HOST_BYTES = 100 << 20
 
 
 class Fleet:
@@ -78,8 +78,8 @@ class Fleet:
         return init.pid
 
     def root(self, host):
-        folder = self.roots / host
-        return folder / "merged" if (folder / "merged").is_dir() and (folder / "upper").is_dir() else folder
+        """The host's root directory on this machine (its /run and /tmp are not in it)."""
+        return self.roots / host / "root"
 
     def _machine(self, host):
         if host not in self.machines:
@@ -111,8 +111,7 @@ class Fleet:
         return {"coord" if host == "coord" else "web" for host in hosts}
 
     def _create(self, wanted):
-        if not wanted["overlay"]:
-            require_space(self.roots.parent.parent, HOST_BYTES * len(wanted["hosts"]), "the hosts' root directories")
+        require_space(self.roots.parent.parent, HOST_BYTES * len(wanted["hosts"]), "the hosts' root directories")
         self.state.mkdir(mode=0o700, parents=True)
         self.roots.mkdir(mode=0o700, parents=True)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -120,14 +119,8 @@ class Fleet:
         self.network.up(wanted["hosts"])
 
     def _make_root(self, host, wanted):
-        image, folder = wanted["images"][host], self.roots / host
-        if wanted["overlay"]:
-            for part in ("upper", "work", "merged"):
-                (folder / part).mkdir(parents=True)
-            options = f"lowerdir={image},upperdir={folder}/upper,workdir={folder}/work"
-            run("mount", "-t", "overlay", f"rollbackctl-{self.name}-{host}", "-o", options, folder / "merged")
-        else:
-            copy_tree(image, folder)
+        make = overlay_root if wanted["overlay"] else plain_root
+        make(Path(wanted["images"][host]), self.roots / host)
         etc = self.root(host) / "etc"
         lines = ["127.0.0.1 localhost", *(f"{address_of(name)} {name}" for name in wanted["hosts"])]
         write_file(etc / "hosts", "\n".join(lines) + "\n")
@@ -162,6 +155,8 @@ class Fleet:
             self.network.down()
             cgroups.remove(self.name)
             shutil.rmtree(self.state, ignore_errors=True)
+            for machine in self.machines.values():
+                machine.reap()
             self.machines = {}
 
     def _kill_strays(self):
@@ -179,8 +174,8 @@ class Fleet:
     def boot(self, host):
         with self.locked():
             machine = self.machine(host)
-            if (self.roots / host / "upper").is_dir() and not mounts_below(machine.root):
-                raise FleetError(f"host {host} lost its overlay mount: run `fleet.py up --fresh`")
+            if not mounts_below(machine.root):
+                raise FleetError(f"host {host} lost its mounts: run `fleet.py up --fresh`")
             machine.launch()
             state = machine.await_boot()
             self._report(host, state)

@@ -132,9 +132,13 @@ class Machine:
         init.send(signal.SIGRTMIN + 4)  # systemd: start poweroff.target
         return nspawn
 
+    def reap(self):
+        """Collects a launched systemd-nspawn that has ended."""
+        if self.child and self.child.poll() is not None:
+            self.child = None
+
     def _forget(self):
-        if self.child:
-            self.child.poll()  # reaps it; without a record it may still be running
+        self.reap()
         self.record.unlink(missing_ok=True)
         if not cgroups.machine_has_systemd():
             cgroups.remove(self.fleet, self.name)
