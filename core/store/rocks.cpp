@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/rocks.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+
+namespace rollback {
+namespace {
+
+constexpr std::size_t kKiB = 1024;
+constexpr std::size_t kMiB = 1024 * kKiB;
+
+// An idle agent has 12 MiB of anonymous memory for everything: the cache holds index and filter
+// blocks too, so that memory does not grow with the store.
+constexpr std::size_t kCacheSize = 2 * kMiB;
+constexpr std::size_t kLargeWriteBuffer = 8 * kMiB;
+constexpr std::size_t kSmallWriteBuffer = 1 * kMiB;
+constexpr std::uint64_t kLargeValue = 4 * kKiB;
+
+rocksdb::DBOptions database_options() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  // Integrity. The default recovery mode hides damage; see open_rocks().
+  options.paranoid_checks = true;
+  options.track_and_verify_wals_in_manifest = true;
+  options.verify_sst_unique_id_in_manifest = true;
+  options.wal_compression = rocksdb::kNoCompression;  // its recovery had bugs until 7.10.2
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // Size.
+  options.max_open_files = 64;
+  options.max_file_opening_threads = 1;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = 4 * kLargeWriteBuffer;
+  options.db_write_buffer_size = 2 * kLargeWriteBuffer;
+  options.max_manifest_file_size = 4 * kMiB;
+  options.table_cache_numshardbits = 2;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // RocksDB's own log: warnings only, at most two small files.
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 256 * kKiB;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = cache;
+  blocks.cache_index_and_filter_blocks = true;
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+  options.paranoid_file_checks = true;
+  options.compression = spec.large_values ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
+  options.write_buffer_size = spec.large_values ? kLargeWriteBuffer : kSmallWriteBuffer;
+  options.max_write_buffer_number = 2;
+  options.enable_blob_files = spec.large_values;
+  options.min_blob_size = kLargeValue;
+  return options;
+}
+
+// RocksDB makes a new database where CURRENT is missing and then deletes the files it does not
+// know. A directory with data and no CURRENT is damage, not a fresh start.
+Status refuse_lost_current(const std::string& path) {
+  auto* env = rocksdb::Env::Default();
+  if (env->FileExists(path + "/CURRENT").ok()) return {};
+  std::vector<std::string> names;
+  if (!env->GetChildren(path, &names).ok()) return {};
+  for (const auto& name : names) {
+    if (name.ends_with(".sst") || name.ends_with(".blob") || name.ends_with(".log"))
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("{} holds data ({}) but its file CURRENT is missing; "
+                              "restore the directory from a backup",
+                              path, name));
+  }
+  return {};
+}
+
+// A newer format may have tables we do not know; they have to be opened to get at the format.
+Result<std::vector<rocksdb::ColumnFamilyDescriptor>> column_families(const TablesSpec& spec) {
+  const auto cache = rocksdb::NewLRUCache(kCacheSize, 0);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& table : spec.tables)
+    families.emplace_back(table.name, table_options(table, cache));
+  if (!rocksdb::Env::Default()->FileExists(spec.path + "/CURRENT").ok()) return families;
+  std::vector<std::string> stored;
+  const auto status = rocksdb::DB::ListColumnFamilies(database_options(), spec.path, &stored);
+  if (!status.ok()) return Failure(rocks_error(status, "open the store " + spec.path));
+  for (const auto& name : stored) {
+    if (std::ranges::none_of(spec.tables, [&](const auto& table) { return table.name == name; }))
+      families.emplace_back(name, table_options({name, false}, cache));
+  }
+  return families;
+}
+
+// How far a reader gets that stops at the first damaged record, without changing anything.
+Result<std::uint64_t> readable_writes(
+    const TablesSpec& spec, rocksdb::DBOptions options,
+    const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  RocksHandle reader;
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::OpenForReadOnly(options, spec.path, families, &reader.tables, &db);
+  reader.db.reset(db);
+  if (!status.ok()) return Failure(rocks_error(status, "open the store " + spec.path));
+  return db->GetLatestSequenceNumber();
+}
+
+bool is_lock_error(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return status.IsIOError() && (text.find("lock hold by current process") != std::string::npos ||
+                                text.find("While lock file") != std::string::npos);
+}
+
+}  // namespace
+
+Error rocks_error(const rocksdb::Status& status, const std::string& what) {
+  const auto code = [&] {
+    if (status.IsNoSpace()) return ErrorCode::kNoSpace;
+    if (is_lock_error(status)) return ErrorCode::kBusy;
+    if (status.IsCorruption()) return ErrorCode::kCorrupt;
+    if (status.IsNotSupported()) return ErrorCode::kUnsupported;
+    if (status.IsInvalidArgument()) return ErrorCode::kInvalid;
+    return ErrorCode::kIo;
+  }();
+  return Error{code, what + ": " + status.ToString()};
+}
+
+RocksHandle::~RocksHandle() {
+  if (!db) return;
+  for (auto* table : tables) (void)db->DestroyColumnFamilyHandle(table);  // only frees memory
+  (void)db->Close();  // everything that was promised is already in the log
+}
+
+Result<RocksHandle> open_rocks(const TablesSpec& spec, std::uint64_t synced) {
+  ROLLBACK_TRY(refuse_lost_current(spec.path));
+  auto options = database_options();
+  ROLLBACK_ASSIGN(const auto families, column_families(spec));
+  RocksHandle handle;
+  rocksdb::DB* db = nullptr;
+  auto status = rocksdb::DB::Open(options, spec.path, families, &handle.tables, &db);
+  if (status.IsCorruption()) {
+    ROLLBACK_ASSIGN(const auto readable, readable_writes(spec, options, families));
+    if (readable < synced)
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("the store {} lost {} of {} synced writes: {}; "
+                              "nothing was changed, restore the directory from a backup",
+                              spec.path, synced - readable, synced, status.ToString()));
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    status = rocksdb::DB::Open(options, spec.path, families, &handle.tables, &db);
+  }
+  if (is_lock_error(status))
+    return fail(ErrorCode::kBusy, fmt::format("the store {} is open already: {}/LOCK is held ({}); "
+                                              "stop the program that has it",
+                                              spec.path, spec.path, status.ToString()));
+  if (!status.ok()) {
+    Error error = rocks_error(status, "open the store " + spec.path);
+    const bool file_missing = status.subcode() == rocksdb::Status::kPathNotFound;
+    if (file_missing) error.code = ErrorCode::kCorrupt;
+    return Failure(std::move(error));
+  }
+  handle.db.reset(db);
+  if (db->GetLatestSequenceNumber() < synced)
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the store {} is at write {} but write {} was synced: its log is gone; "
+                            "restore the directory from a backup",
+                            spec.path, db->GetLatestSequenceNumber(), synced));
+  return handle;
+}
+
+}  // namespace rollback

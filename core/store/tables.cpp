@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/tables.h"
+
+#include <fmt/format.h>
+#include <rocksdb/write_batch.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/store/rocks.h"
+#include "core/store/watermark.h"
+
+namespace rollback {
+namespace {
+
+constexpr std::string_view kFormatKey = "format";
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+struct Tables::Inner {
+  TablesSpec spec;
+  Watermark synced;
+  RocksHandle rocks;
+
+  [[nodiscard]] std::string where(std::size_t table) const {
+    return fmt::format("the store {}, table {}", spec.path, spec.tables[table].name);
+  }
+  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(std::size_t table) const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    return std::unique_ptr<rocksdb::Iterator>(rocks.db->NewIterator(options, rocks.tables[table]));
+  }
+  [[nodiscard]] bool is_empty() const {
+    for (std::size_t table = 0; table < spec.tables.size(); ++table) {
+      const auto at = iterate(table);
+      at->SeekToFirst();
+      if (at->Valid() || !at->status().ok()) return false;
+    }
+    return true;
+  }
+};
+
+namespace {
+
+Result<std::uint32_t> parse_format(const std::string& path, const std::string& text) {
+  std::uint32_t format = 0;
+  const bool digits = !text.empty() && text.size() <= 9 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits)
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the store {} has an unreadable format version", path));
+  for (const char digit : text) format = format * 10 + static_cast<std::uint32_t>(digit - '0');
+  return format;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
+  if (::mkdir(spec.path.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(errno, "make the directory " + spec.path);
+  ROLLBACK_ASSIGN(auto synced, Watermark::open(spec.path));
+  ROLLBACK_ASSIGN(auto rocks, open_rocks(spec, synced.value()));
+  std::unique_ptr<Tables> tables(
+      new Tables(std::make_unique<Inner>(Inner{spec, std::move(synced), std::move(rocks)})));
+  ROLLBACK_ASSIGN(const auto stored, tables->get(0, kFormatKey));
+  if (!stored) {
+    if (!tables->inner_->is_empty())
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("the store {} has data but no format version", spec.path));
+    const std::string format = std::to_string(spec.format);
+    ROLLBACK_TRY(tables->write({{0, kFormatKey, format}}, Durability::kSynced));
+    return tables;
+  }
+  ROLLBACK_ASSIGN(const auto format, parse_format(spec.path, *stored));
+  if (format > spec.format)
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the store {} has format {}, this program reads up to {}; "
+                            "install the newer version again",
+                            spec.path, format, spec.format));
+  return tables;
+}
+
+Tables::Tables(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+Tables::~Tables() = default;
+
+Result<std::optional<std::string>> Tables::get(std::size_t table, std::string_view key) const {
+  std::string value;
+  const auto status = inner_->rocks.db->Get({}, inner_->rocks.tables[table], slice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return Failure(rocks_error(status, "read " + inner_->where(table)));
+  return value;
+}
+
+Result<bool> Tables::has(std::size_t table, std::string_view key) const {
+  auto& rocks = inner_->rocks;
+  std::string unused;
+  bool found = false;
+  // Filters answer most questions for what is not there; the rest needs a read.
+  if (!rocks.db->KeyMayExist({}, rocks.tables[table], slice(key), &unused, &found)) return false;
+  if (found) return true;
+  rocksdb::PinnableSlice value;
+  const auto status = rocks.db->Get({}, rocks.tables[table], slice(key), &value);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return Failure(rocks_error(status, "read " + inner_->where(table)));
+  return true;
+}
+
+Status Tables::write(const std::vector<TableChange>& changes, Durability durability) {
+  auto& rocks = inner_->rocks;
+  rocksdb::WriteBatch batch(0, 0, 8, 0);  // 8 bytes per key guard it on its way to memory
+  for (const auto& change : changes) {
+    auto* table = rocks.tables[change.table];
+    const auto status = change.value ? batch.Put(table, slice(change.key), slice(*change.value))
+                                     : batch.Delete(table, slice(change.key));
+    if (!status.ok())
+      return Failure(rocks_error(status, "prepare a write to " + inner_->spec.path));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = durability == Durability::kSynced;
+  // Whatever has a number now comes before this batch in the log, so it is durable with it.
+  const auto before = rocks.db->GetLatestSequenceNumber();
+  const auto status = rocks.db->Write(options, &batch);
+  if (!status.ok()) return Failure(rocks_error(status, "write to the store " + inner_->spec.path));
+  if (!options.sync) return {};
+  // The batch is durable; a watermark that cannot be raised only weakens the check at open.
+  (void)inner_->synced.raise(before + batch.Count());
+  return {};
+}
+
+Status Tables::scan(std::size_t table, std::string_view prefix, std::string_view from,
+                    const Visit& visit) const {
+  const auto at = inner_->iterate(table);
+  for (at->Seek(slice(std::max(prefix, from))); at->Valid(); at->Next()) {
+    if (!view(at->key()).starts_with(prefix)) break;
+    if (!visit(view(at->key()), view(at->value()))) return {};
+  }
+  if (!at->status().ok()) return Failure(rocks_error(at->status(), "read " + inner_->where(table)));
+  return {};
+}
+
+Status Tables::scan_backwards(std::size_t table, std::string_view prefix,
+                              const Visit& visit) const {
+  const auto at = inner_->iterate(table);
+  // The first key behind all that begin with `prefix`: its last byte below 0xff, plus one.
+  std::string behind(prefix);
+  while (!behind.empty() && behind.back() == '\xff') behind.pop_back();
+  if (behind.empty()) {
+    at->SeekToLast();
+  } else {
+    behind.back() = static_cast<char>(static_cast<unsigned char>(behind.back()) + 1);
+    at->Seek(behind);
+    if (at->Valid())
+      at->Prev();
+    else if (at->status().ok())
+      at->SeekToLast();
+  }
+  for (; at->Valid() && view(at->key()).starts_with(prefix); at->Prev()) {
+    if (!visit(view(at->key()), view(at->value()))) return {};
+  }
+  if (!at->status().ok()) return Failure(rocks_error(at->status(), "read " + inner_->where(table)));
+  return {};
+}
+
+}  // namespace rollback

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named tables of ordered byte strings in one RocksDB directory, with atomic batches: what every
+// store of this project stands on. RocksDB's types stay inside core/store/*.cpp.
+//
+// Invariants: the format version is checked before anything is read; nothing is ever repaired,
+// reset or deleted to make a damaged directory open; a directory that lost acknowledged synced
+// writes does not open (core/store/watermark.h). Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace rollback {
+
+struct TableSpec {
+  std::string name;           // stored: never rename
+  bool large_values = false;  // values of 4 KiB and more go to blob files, which are not rewritten
+};
+
+struct TablesSpec {
+  std::string path;               // absolute; its parent exists; made with mode 0700
+  std::uint32_t format = 1;       // what this program writes and the newest it reads
+  std::vector<TableSpec> tables;  // the first is named "default" and keeps the key "format" itself
+};
+
+enum class Durability { kSynced, kBuffered };
+
+// A view: whoever builds it keeps the bytes alive for the call.
+struct TableChange {
+  std::size_t table = 0;  // index into TablesSpec::tables
+  std::string_view key;
+  std::optional<std::string_view> value;  // nullopt removes
+};
+
+class Tables {
+ public:
+  // Return false to stop.
+  using Visit = std::function<bool(std::string_view key, std::string_view value)>;
+
+  // kBusy names the lock when another process, or this one, has the directory open. kUnsupported
+  // names both formats. kCorrupt names the path and RocksDB's own words.
+  static Result<std::unique_ptr<Tables>> open(const TablesSpec& spec);
+  ~Tables();
+  Tables(const Tables&) = delete;
+  Tables& operator=(const Tables&) = delete;
+
+  Result<std::optional<std::string>> get(std::size_t table, std::string_view key) const;
+  Result<bool> has(std::size_t table, std::string_view key) const;
+  // All or nothing. kSynced: this batch and every buffered one before it are on the device.
+  // kBuffered: they survive the death of the process, not of the machine.
+  Status write(const std::vector<TableChange>& changes, Durability durability);
+  // A consistent view in key order, from `from` (when it is beyond `prefix`) while keys begin with
+  // `prefix`.
+  Status scan(std::size_t table, std::string_view prefix, std::string_view from,
+              const Visit& visit) const;
+  // The same from the last key that begins with `prefix`, backwards.
+  Status scan_backwards(std::size_t table, std::string_view prefix, const Visit& visit) const;
+
+ private:
+  struct Inner;
+  explicit Tables(std::unique_ptr<Inner> inner);
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace rollback
