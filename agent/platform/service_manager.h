@@ -29,6 +29,9 @@ struct UnitInfo {
   bool need_daemon_reload = false;
 };
 
+// "active (running)", "failed (failed), result exit-code, exit status 1", "not-found": for reports.
+std::string describe_state(const UnitInfo& unit);
+
 class ServiceManager {
  public:
   virtual ~ServiceManager() = default;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/platform/sd_service_manager.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-bus.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "agent/platform/journal_log.h"
+#include "agent/platform/unit_properties.h"
+
+namespace rollback {
+
+namespace {
+
+SdBus::Fill strings(std::vector<std::string> values) {
+  return [values = std::move(values)](sd_bus_message* message) {
+    int added = 0;
+    for (const auto& value : values)
+      if (added >= 0) added = sd_bus_message_append(message, "s", value.c_str());
+    return added;
+  };
+}
+
+Result<std::string> object_path(sd_bus_message* reply) {
+  const char* path = nullptr;
+  const int read = sd_bus_message_read(reply, "o", &path);
+  if (read < 0) return fail_errno(-read, "read systemd's reply");
+  return std::string(path);
+}
+
+// The result in a JobRemoved signal when it is about `job`.
+std::string result_of(sd_bus_message* signal, const std::string& job) {
+  std::uint32_t id = 0;
+  const char *path = nullptr, *unit = nullptr, *result = nullptr;
+  if (sd_bus_message_read(signal, "uoss", &id, &path, &unit, &result) < 0 || job != path) return "";
+  return result;
+}
+
+}  // namespace
+
+const char* SdServiceManager::word(Verb verb) {
+  return verb == Verb::kStart ? "start" : verb == Verb::kStop ? "stop" : "reload";
+}
+
+const char* SdServiceManager::method(Verb verb) {
+  return verb == Verb::kStart ? "StartUnit" : verb == Verb::kStop ? "StopUnit" : "ReloadUnit";
+}
+
+Result<std::unique_ptr<SdServiceManager>> SdServiceManager::connect(const Clock& clock,
+                                                                    BusAddresses addresses) {
+  std::unique_ptr<SdServiceManager> manager(new SdServiceManager(clock, std::move(addresses)));
+  const BusOperation operation(manager->bus_);
+  ROLLBACK_TRY(manager->bus_.begin());
+  return manager;
+}
+
+Result<UnitInfo> SdServiceManager::unit(const std::string& name) {
+  const BusOperation operation(bus_);
+  ROLLBACK_TRY(bus_.begin());
+  return load_unit(name);
+}
+
+Result<UnitInfo> SdServiceManager::load_unit(const std::string& name) {
+  ROLLBACK_ASSIGN(const MessagePtr loaded, bus_.call({kManagerPath, kManagerInterface, "LoadUnit"},
+                                                     kBusTimeout, strings({name})));
+  ROLLBACK_ASSIGN(const std::string path, object_path(loaded.get()));
+  // "" asks for the properties of all interfaces of the unit, whatever its type.
+  ROLLBACK_ASSIGN(
+      const MessagePtr all,
+      bus_.call({path, "org.freedesktop.DBus.Properties", "GetAll"}, kBusTimeout, strings({""})));
+  ROLLBACK_ASSIGN(UnitInfo info, parse_unit_properties(all.get()));
+  return info;
+}
+
+Status SdServiceManager::start(const std::string& unit, Duration deadline) {
+  return run_job(Verb::kStart, unit, deadline);
+}
+
+Status SdServiceManager::stop(const std::string& unit, Duration deadline) {
+  return run_job(Verb::kStop, unit, deadline);
+}
+
+Status SdServiceManager::reload(const std::string& unit, Duration deadline) {
+  return run_job(Verb::kReload, unit, deadline);
+}
+
+Status SdServiceManager::run_job(Verb verb, const std::string& unit, Duration deadline) {
+  const BusOperation operation(bus_);
+  const std::string what = fmt::format("{} {}", word(verb), unit);
+  if (auto began = bus_.begin(); !began) return Failure(began.error().within(what));
+  Job job{"", unit, verb, clock_.boot() + deadline};
+  std::string result;
+  SdBus::Signal on_removed = [&](sd_bus_message* signal) {
+    if (const auto found = result_of(signal, job.path); !found.empty()) result = found;
+  };
+  // Signals wait in the connection until wait() handles them, so listening before the call is
+  // enough to miss none.
+  ROLLBACK_ASSIGN(SlotPtr slot,
+                  bus_.listen(kManagerPath, kManagerInterface, "JobRemoved", on_removed));
+  auto reply = bus_.call({kManagerPath, kManagerInterface, method(verb)}, deadline,
+                         strings({unit, "replace"}));
+  if (!reply) return Failure(reply.error().within(what));
+  ROLLBACK_ASSIGN(job.path, object_path(reply->get()));
+  auto heard = wait_for_result(job, result);
+  if (!heard && bus_.is_lost()) {
+    slot.reset();
+    heard = judge_by_state(job);
+  }
+  if (!heard) return Failure(heard.error().within(what));
+  return explain(job, *heard);
+}
+
+// `result` is filled by the signal. "deadline" is ours, the others are systemd's words.
+Result<std::string> SdServiceManager::wait_for_result(const Job& job, const std::string& result) {
+  while (result.empty()) {
+    if (clock_.boot() >= job.until) return std::string("deadline");
+    ROLLBACK_TRY(bus_.wait(job.until));
+  }
+  return result;
+}
+
+// After the connection was lost: signals may have been missed, so ask for the job until it is gone.
+Result<std::string> SdServiceManager::judge_by_state(const Job& job) {
+  bus_.drop();
+  ROLLBACK_TRY(bus_.begin());
+  constexpr Duration kInterval = std::chrono::milliseconds(50);
+  for (;;) {
+    auto running = bus_.call({job.path, "org.freedesktop.DBus.Properties", "GetAll"}, kBusTimeout,
+                             strings({"org.freedesktop.systemd1.Job"}));
+    if (!running) break;
+    if (clock_.boot() >= job.until) return std::string("deadline");
+    const BootTime next = clock_.boot() + kInterval;
+    while (clock_.boot() < next) ROLLBACK_TRY(bus_.wait(next));
+  }
+  ROLLBACK_ASSIGN(const UnitInfo info, load_unit(job.unit));
+  const bool up = info.active_state == "active" || info.active_state == "reloading";
+  const bool down = info.active_state == "inactive" || info.active_state == "failed";
+  return std::string((job.verb == Verb::kStop ? down : up) ? "done" : "failed");
+}
+
+Status SdServiceManager::explain(const Job& job, const std::string& result) {
+  if (result == "done" || result == "skipped") return {};
+  const std::string what = fmt::format("{} {}", word(job.verb), job.unit);
+  std::string state = "unknown";
+  if (auto info = load_unit(job.unit)) state = describe_state(*info);
+  if (result == "deadline") {
+    (void)bus_.call({job.path, "org.freedesktop.systemd1.Job", "Cancel"},
+                    kBusTimeout);  // may be over
+    return fail(
+        ErrorCode::kTimeout,
+        fmt::format("{}: not finished at its deadline, the job was cancelled; the unit is {}", what,
+                    state));
+  }
+  const auto code = result == "timeout" ? ErrorCode::kTimeout : ErrorCode::kIo;
+  return fail(code, fmt::format("{}: the job ended with '{}'; the unit is {}; see journalctl -u {}",
+                                what, result, state, job.unit));
+}
+
+Status SdServiceManager::reset_failed(const std::string& unit) {
+  const BusOperation operation(bus_);
+  ROLLBACK_TRY(bus_.begin());
+  auto reply =
+      bus_.call({kManagerPath, kManagerInterface, "ResetFailedUnit"}, kBusTimeout, strings({unit}));
+  if (reply || reply.error().code == ErrorCode::kNotFound) return {};
+  return Failure(reply.error().within("reset the failed state of " + unit));
+}
+
+Status SdServiceManager::daemon_reload(Duration deadline) {
+  const BusOperation operation(bus_);
+  ROLLBACK_TRY(bus_.begin());
+  ROLLBACK_TRY(bus_.call({kManagerPath, kManagerInterface, "Reload"}, deadline));
+  return {};
+}
+
+Result<std::vector<std::string>> SdServiceManager::log_tail(const std::string& unit,
+                                                            std::size_t lines) {
+  return journal_tail(unit, lines);
+}
+
+}  // namespace rollback
