@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // File contents by SHA-256: compressed (zstd) or raw when that is smaller. The hash is checked on
-// every read; what does not match is kCorrupt and never returned. Whole files for now. Thread-safe.
+// every read; what does not match is kCorrupt and never returned. Whole files for now, of at most
+// kMaxBlobSize bytes. Thread-safe.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include "agent/store/database.h"
 #include "core/digest.h"
-#include "core/fs/directory.h"
 
 namespace rollback {
 
@@ -17,7 +16,8 @@ class BlobStore {
  public:
   explicit BlobStore(Database& database) : database_(database) {}
 
-  Result<Digest> put(std::string_view bytes);  // buffered: durable with the next synced write
+  // Buffered: durable with the next synced write. kInvalid above kMaxBlobSize.
+  Result<Digest> put(std::string_view bytes);
   Result<bool> has(const Digest& digest) const;
   // kNotFound, or kCorrupt, naming the digest.
   Result<std::string> get(const Digest& digest) const;

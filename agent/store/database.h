@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RocksDB as the rest of the store sees it: a few named tables of byte strings, one synced batch.
-// RocksDB's own types stay inside agent/store/*.cpp. Thread-safe.
+// The tables of a host's store: byte strings in key order, one synced batch (core/store/tables.h
+// holds the rules of opening), and what was found damaged since. docs/formats/store.md describes
+// keys and values. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/store/tables.h"
 
 namespace rollback {
 
@@ -31,20 +33,22 @@ struct Change {
   std::optional<std::string> value;  // nullopt removes
 };
 
-enum class Durability { kSynced, kBuffered };
-
 class Database {
  public:
-  // Creates what is missing. kUnsupported for a newer format; kCorrupt names the damage. Never
-  // repairs, resets or deletes.
+  static constexpr std::uint32_t kFormat = 1;
+
+  // Creates what is missing below an existing parent. kBusy names the lock when it is open already,
+  // kUnsupported both formats when it is newer, kCorrupt the damage. Never repairs, resets or
+  // deletes.
   static Result<std::unique_ptr<Database>> open(const std::string& path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   Result<std::optional<std::string>> get(Table table, std::string_view key) const;
+  // False also for what is known to be damaged, so that putting it again heals it.
   Result<bool> has(Table table, std::string_view key) const;
-  // All or nothing.
+  // All or nothing. A value that is replaced is no longer damaged.
   Status write(const std::vector<Change>& changes, Durability durability);
   // In key order from `from` while keys begin with `prefix`; stops when `visit` returns false.
   Status scan(Table table, std::string_view prefix, std::string_view from,
@@ -52,6 +56,13 @@ class Database {
   // From the last key that begins with `prefix`, backwards.
   Status scan_backwards(Table table, std::string_view prefix,
                         const std::function<bool(std::string_view, std::string_view)>& visit) const;
+
+  // Whoever finds a stored value broken says so: remembered until it is replaced or the store is
+  // closed. Returns the error, kCorrupt, for the caller to return.
+  Failure note_damage(Table table, std::string_view key, std::string what) const;
+  // One sentence for `status` and `doctor`; "" while nothing damaged was met. A damaged store still
+  // gives out what is sound, but takes no new releases.
+  [[nodiscard]] std::string damage() const;
 
  private:
   struct Inner;

@@ -16,14 +16,14 @@ class RunStore {
  public:
   explicit RunStore(Database& database) : database_(database) {}
 
-  Status put(const RunRecord& run);  // synced
+  Status put(const RunRecord& run);  // synced; `started` of a run never changes
   // By id or unique prefix of at least 4 digits. kNotFound, or kInvalid when several match.
   Result<RunRecord> find(std::string_view id_or_prefix) const;
   Result<std::vector<RunRecord>> newest(std::size_t limit) const;  // newest first; 0: all
   Status append_event(const RunId& run, const RunEvent& event);    // buffered
   Result<std::vector<RunEvent>> events(const RunId& run, std::uint64_t from) const;
 
-  // Encoded last Reply (End or Prepared) of a command, kept for repeats.
+  // Encoded last Reply (End or Prepared) of a command, kept for repeats. Synced.
   Status remember_answer(const CommandId& command, std::string_view bytes);
   Result<std::optional<std::string>> find_answer(const CommandId& command) const;
 

@@ -4,6 +4,7 @@
 // hash-checked on read. Thread-safe.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,22 +29,27 @@ class SnapshotStore {
   };
   // Records `state` under a release (number chosen: same content root -> the existing revision,
   // else the next number) or under "run:ID", with its history entry (seq is assigned; `to` is set).
-  // Blobs and trees must have been put before. `entry` is nullopt for origins of runs.
+  // Blobs and trees must have been put before. `entry` is nullopt for origins of runs. An existing
+  // revision that was recorded red becomes healthy when `healthy`. kCorrupt for a release while the
+  // store is damaged; kConflict when the run has another origin already.
   Result<Recorded> record(const HostState& state, const RevisionName& name, bool healthy,
                           WallTime now, std::optional<HistoryEntry> entry);
 
-  Result<std::vector<Revision>> revisions() const;  // in the order they were recorded
-  Result<std::vector<HistoryEntry>> history() const;
-  Status append_history(HistoryEntry entry);  // seq is assigned
+  Result<std::vector<Revision>> revisions() const;    // in the order they were recorded
+  Result<std::vector<HistoryEntry>> history() const;  // kCorrupt when an entry is missing
+  Status append_history(HistoryEntry entry);          // seq is assigned
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.
   Result<HostState> load_state(const SnapshotId& id) const;
-  // Digests of contents that `state` needs and the store lacks.
+  // Paths of `state` whose contents the store lacks or knows to be damaged.
   Result<std::vector<std::string>> missing_paths(const HostState& state) const;
 
  private:
+  Status collect(const Digest& tree, const std::string& path, Manifest& manifest) const;
+
   Database& database_;
   BlobStore& blobs_;
+  std::mutex recording_;  // numbers are chosen and written by one at a time
 };
 
 }  // namespace rollback

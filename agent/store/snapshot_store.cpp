@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/store/snapshot_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "agent/store/keys.h"
+#include "protocol/records.h"
+
+namespace rollback {
+namespace {
+
+// More entries than any host has; a small set of trees that name each other could unfold to more
+// than memory holds.
+constexpr std::size_t kMaxEntries = 4'000'000;
+
+struct StoredRevision {
+  std::uint64_t number = 0;  // in order of recording
+  Revision revision;
+};
+
+// Decodes every value of `table`; `use` gets the number in the key and the value.
+template <typename T>
+Status read_numbered(const Database& database, Table table, std::string_view what,
+                     Result<T> (*decode)(std::string_view),
+                     const std::function<Status(std::uint64_t, T)>& use) {
+  Status outcome;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    const std::uint64_t number = key_number(key);
+    auto decoded = decode(value);
+    if (key.size() != 8 || !decoded) {
+      outcome = database.note_damage(
+          table, key,
+          fmt::format("{} {} is damaged: {}", what, number,
+                      decoded ? "its key is malformed" : decoded.error().message));
+    } else {
+      outcome = use(number, std::move(*decoded));
+    }
+    return outcome.has_value();
+  };
+  ROLLBACK_TRY(database.scan(table, {}, {}, visit));
+  return outcome;
+}
+
+Result<std::vector<StoredRevision>> stored_revisions(const Database& database) {
+  std::vector<StoredRevision> revisions;
+  ROLLBACK_TRY(read_numbered<Revision>(database, Table::kRevisions, "revision", decode_revision,
+                                       [&](std::uint64_t number, Revision revision) -> Status {
+                                         revisions.push_back({number, std::move(revision)});
+                                         return {};
+                                       }));
+  return revisions;
+}
+
+Result<std::uint64_t> last_number(const Database& database, Table table) {
+  std::uint64_t last = 0;
+  ROLLBACK_TRY(database.scan_backwards(table, {}, [&](std::string_view key, std::string_view) {
+    last = key_number(key);
+    return false;
+  }));
+  return last;
+}
+
+// `seq` is assigned here.
+Result<Change> next_history_change(const Database& database, HistoryEntry entry) {
+  ROLLBACK_ASSIGN(const auto last, last_number(database, Table::kHistory));
+  entry.seq = last + 1;
+  ROLLBACK_ASSIGN(auto bytes, encode_history_entry(entry));
+  return Change{Table::kHistory, number_key(entry.seq), std::move(bytes)};
+}
+
+// The newest of the same label, or nullptr.
+const StoredRevision* newest_of(const std::vector<StoredRevision>& revisions,
+                                const RevisionName& name) {
+  const auto found = std::find_if(revisions.rbegin(), revisions.rend(), [&](const auto& known) {
+    return known.revision.name.label() == name.label();
+  });
+  return found == revisions.rend() ? nullptr : &*found;
+}
+
+Result<RevisionName> next_name(const RevisionName& name, const StoredRevision* newest) {
+  if (name.is_run()) {
+    if (newest != nullptr)
+      return fail(ErrorCode::kConflict, name.str() + " has another origin already");
+    return name;
+  }
+  ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(name.label()));
+  return RevisionName::of_release(label,
+                                  newest == nullptr ? 1 : newest->revision.name.number() + 1);
+}
+
+}  // namespace
+
+Status SnapshotStore::put_tree(const Tree& tree) {
+  ROLLBACK_ASSIGN(auto bytes, encode_tree(tree));
+  const Digest id = sha256(bytes);
+  ROLLBACK_ASSIGN(const bool known, database_.has(Table::kTrees, id.view()));
+  if (known) return {};
+  return database_.write({{Table::kTrees, std::string(id.view()), std::move(bytes)}},
+                         Durability::kBuffered);
+}
+
+Result<Tree> SnapshotStore::load_tree(const Digest& id) const {
+  const std::string name = "directory " + id.hex();
+  ROLLBACK_ASSIGN(const auto bytes, database_.get(Table::kTrees, id.view()));
+  if (!bytes) return fail(ErrorCode::kNotFound, name + " is not stored");
+  if (sha256(*bytes) != id)
+    return database_.note_damage(Table::kTrees, id.view(),
+                                 name + ": what is stored has another hash");
+  auto tree = decode_tree(*bytes);
+  if (!tree)
+    return database_.note_damage(Table::kTrees, id.view(), tree.error().within(name).message);
+  return tree;
+}
+
+Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
+                                                      const RevisionName& name, bool healthy,
+                                                      WallTime now,
+                                                      std::optional<HistoryEntry> entry) {
+  // An origin is taken even now: the way back must not depend on the health of the store.
+  if (const auto damage = database_.damage(); !damage.empty() && !name.is_run())
+    return fail(ErrorCode::kCorrupt, name.str() + " was not recorded: " + damage);
+  ROLLBACK_ASSIGN(auto bytes, encode_snapshot(state.snapshot));
+  const SnapshotId id = snapshot_id(bytes);
+  if (id != state.id)
+    return fail(ErrorCode::kBug, "the state to be recorded does not have the id it claims");
+  const Digest root = content_root(state.snapshot);
+
+  const std::lock_guard lock(recording_);
+  ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
+  const auto* newest = newest_of(known, name);
+  Recorded recorded;
+  recorded.existed = newest != nullptr && newest->revision.content_root == root;
+  std::vector<Change> changes;
+  if (recorded.existed) {
+    recorded.revision = newest->revision;
+    recorded.revision.healthy = recorded.revision.healthy || healthy;
+  } else {
+    ROLLBACK_ASSIGN(const auto chosen, next_name(name, newest));
+    recorded.revision = {chosen, id, root, now, healthy};
+    changes.push_back({Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)});
+  }
+  if (!recorded.existed || recorded.revision.healthy != newest->revision.healthy) {
+    const auto last = known.empty() ? 0 : known.back().number;
+    ROLLBACK_ASSIGN(auto value, encode_revision(recorded.revision));
+    changes.push_back({Table::kRevisions, number_key(recorded.existed ? newest->number : last + 1),
+                       std::move(value)});
+  }
+  if (entry) {
+    entry->to = recorded.revision.name.str();
+    ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(*entry)));
+    changes.push_back(std::move(change));
+  }
+  if (!changes.empty()) ROLLBACK_TRY(database_.write(changes, Durability::kSynced));
+  return recorded;
+}
+
+Result<std::vector<Revision>> SnapshotStore::revisions() const {
+  ROLLBACK_ASSIGN(auto stored, stored_revisions(database_));
+  std::vector<Revision> revisions;
+  revisions.reserve(stored.size());
+  for (auto& one : stored) revisions.push_back(std::move(one.revision));
+  return revisions;
+}
+
+Result<std::vector<HistoryEntry>> SnapshotStore::history() const {
+  std::vector<HistoryEntry> entries;
+  const auto use = [&](std::uint64_t seq, HistoryEntry entry) -> Status {
+    const std::uint64_t expected = entries.size() + 1;
+    if (seq != expected || entry.seq != expected)
+      return database_.note_damage(
+          Table::kHistory, number_key(expected),
+          fmt::format("history entry {} is missing; restore the store from a backup", expected));
+    entries.push_back(std::move(entry));
+    return {};
+  };
+  ROLLBACK_TRY(read_numbered<HistoryEntry>(database_, Table::kHistory, "history entry",
+                                           decode_history_entry, use));
+  return entries;
+}
+
+Status SnapshotStore::append_history(HistoryEntry entry) {
+  const std::lock_guard lock(recording_);
+  ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(entry)));
+  return database_.write({std::move(change)}, Durability::kSynced);
+}
+
+Status SnapshotStore::collect(const Digest& tree, const std::string& path,
+                              Manifest& manifest) const {
+  auto loaded = load_tree(tree);
+  if (!loaded) return Failure(loaded.error().within(path));
+  for (auto& entry : loaded->entries) {
+    std::string below = path == "/" ? "/" + entry.name : path + "/" + entry.name;
+    if (!is_canonical_path(below) || manifest.size() >= kMaxEntries)
+      return database_.note_damage(
+          Table::kTrees, tree.view(),
+          path + " holds a path too long or more than " + std::to_string(kMaxEntries) + " entries");
+    if (entry.node.kind == NodeKind::kDirectory)
+      ROLLBACK_TRY(collect(entry.node.content, below, manifest));
+    manifest.insert_or_assign(std::move(below), std::move(entry.node));
+  }
+  return {};
+}
+
+Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
+  const std::string name = "snapshot " + id.short_str();
+  ROLLBACK_ASSIGN(const auto bytes, database_.get(Table::kSnapshots, id.digest.view()));
+  if (!bytes) return fail(ErrorCode::kNotFound, name + " is not stored");
+  if (snapshot_id(*bytes) != id)
+    return database_.note_damage(Table::kSnapshots, id.digest.view(),
+                                 name + ": what is stored has another hash");
+  auto snapshot = decode_snapshot(*bytes);
+  if (!snapshot)
+    return database_.note_damage(Table::kSnapshots, id.digest.view(),
+                                 snapshot.error().within(name).message);
+  HostState state{std::move(*snapshot), id, {}, {}};
+  state.content_root = content_root(state.snapshot);
+  for (const auto& resource : state.snapshot.resources) {
+    for (const auto& managed : resource.paths) {
+      if (!managed.node) continue;
+      state.manifest.insert_or_assign(managed.path, *managed.node);
+      if (managed.node->kind != NodeKind::kDirectory) continue;
+      const auto status = collect(managed.node->content, managed.path, state.manifest);
+      if (!status) return Failure(status.error().within(name));
+    }
+  }
+  return state;
+}
+
+Result<std::vector<std::string>> SnapshotStore::missing_paths(const HostState& state) const {
+  std::unordered_map<Digest, bool> asked;
+  std::vector<std::string> missing;
+  for (const auto& [path, node] : state.manifest) {
+    if (node.kind != NodeKind::kFile) continue;
+    auto known = asked.find(node.content);
+    if (known == asked.end()) {
+      ROLLBACK_ASSIGN(const bool stored, blobs_.has(node.content));
+      known = asked.emplace(node.content, stored).first;
+    }
+    if (!known->second) missing.push_back(path);
+  }
+  return missing;
+}
+
+}  // namespace rollback
