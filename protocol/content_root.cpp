@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Content roots: hashes of what makes two releases the same. Every field is written with its
+// length, so that no two values share their bytes; docs/formats/records.md describes them.
+#include "protocol/records.h"
+
+namespace rollback {
+
+namespace {
+
+class ContentHasher {
+ public:
+  explicit ContentHasher(std::string_view domain) { text(domain); }
+
+  void number(std::uint64_t value) {
+    char bytes[8];
+    for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> 8 * i & 0xff);
+    hasher_.update({bytes, sizeof(bytes)});
+  }
+  void text(std::string_view value) {
+    number(value.size());
+    hasher_.update(value);
+  }
+  void node(const Node& node) {
+    number(static_cast<std::uint64_t>(node.kind));
+    number(node.meta.mode);
+    owner(node.user, node.meta.uid);
+    owner(node.group, node.meta.gid);
+    number(node.meta.xattrs.size());
+    for (const auto& [name, value] : node.meta.xattrs) {
+      text(name);
+      text(value);
+    }
+    switch (node.kind) {
+      case NodeKind::kFile:
+        text(node.content.view());
+        return;
+      case NodeKind::kDirectory:
+        text(node.root.view());
+        return;
+      case NodeKind::kSymlink:
+        text(node.target);
+        return;
+    }
+  }
+  Digest finish() { return hasher_.finish(); }
+
+ private:
+  // The number counts only where there was no name for it.
+  void owner(const std::string& name, std::uint32_t id) {
+    text(name);
+    if (name.empty()) number(id);
+  }
+
+  Hasher hasher_;
+};
+
+}  // namespace
+
+Digest content_root(const Tree& tree) {
+  ContentHasher hasher("rollback tree content 1");
+  hasher.number(tree.entries.size());
+  for (const auto& entry : tree.entries) {
+    hasher.text(entry.name);
+    hasher.node(entry.node);
+  }
+  return hasher.finish();
+}
+
+Digest content_root(const Snapshot& snapshot) {
+  ContentHasher hasher("rollback snapshot content 1");
+  hasher.number(snapshot.resources.size());
+  for (const auto& resource : snapshot.resources) {
+    hasher.number(static_cast<std::uint64_t>(resource.kind));
+    hasher.text(resource.name);
+    hasher.number(resource.paths.size());
+    for (const auto& managed : resource.paths) {
+      hasher.text(managed.path);
+      hasher.number(managed.node ? 1 : 0);
+      if (managed.node) hasher.node(*managed.node);
+    }
+    hasher.number(resource.units.size());
+    for (const auto& unit : resource.units) {
+      hasher.text(unit.name);
+      hasher.text(unit.enablement);
+      hasher.number(unit.active ? 1 : 0);
+    }
+  }
+  hasher.number(snapshot.hard_links.size());
+  for (const auto& group : snapshot.hard_links) {
+    hasher.number(group.size());
+    for (const auto& name : group) hasher.text(name);
+  }
+  return hasher.finish();
+}
+
+}  // namespace rollback

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is answered (protocol/replies.h). The rules for change stand in model.capnp.
+@0xab43cf0ce0c93b60;
+
+using Cxx = import "/capnp/c++.capnp";
+using Model = import "model.capnp";
+$Cxx.namespace("rollback::wire");
+
+struct Line {
+  level @0 :UInt16;
+  text @1 :Text;
+}
+struct RevisionItem {
+  revision @0 :Model.Revision;
+  status @1 :UInt16;
+  blocked @2 :Bool;
+  current @3 :Bool;
+}
+struct ResourceItem {
+  resource @0 :Model.Resource;
+  files @1 :UInt64;
+  bytes @2 :UInt64;
+}
+struct PathItem {
+  path @0 :Data;
+  node @1 :Model.Node;
+}
+struct DiffItem {
+  path @0 :Data;
+  change @1 :Text;
+  differences @2 :List(Text);
+  text @3 :Text;
+}
+struct PlanItem {
+  plan @0 :Model.Plan;
+  digest @1 :Data;
+  estimateNs @2 :Int64;
+}
+struct EventItem {
+  run @0 :Data;
+  event @1 :Model.RunEvent;
+}
+struct Prepared {
+  run @0 :Data;
+  planDigest @1 :Data;
+  changed @2 :Bool;
+  estimateNs @3 :Int64;
+  steps @4 :UInt32;
+}
+struct HealthItem {
+  verdict @0 :UInt16;
+  probes @1 :List(Model.ProbeResult);
+  timeNs @2 :Int64;
+}
+struct StatusItem {
+  id @0 :Data;
+  host @1 :Text;
+  version @2 :Text;
+  release @3 :Text;
+  snapshot @4 :Data;
+  health @5 :UInt16;
+  store @6 :Text;
+  run @7 :Text;
+  runPhase @8 :UInt16;
+  link @9 :Text;
+  uptimeNs @10 :Int64;
+}
+struct Label {
+  name @0 :Text;
+  value @1 :Text;
+}
+struct HostItem {
+  id @0 :Data;
+  name @1 :Text;
+  fingerprint @2 :Text;
+  admission @3 :UInt16;
+  labels @4 :List(Label);
+  online @5 :Bool;
+  lastSeenNs @6 :Int64;
+  status @7 :StatusItem;
+  health @8 :HealthItem;
+}
+struct RolloutItem {
+  rollout @0 :Model.Rollout;
+  hosts @1 :List(Model.RolloutHost);
+}
+struct Error {
+  code @0 :UInt16;
+  message @1 :Text;
+}
+struct End {
+  exitCode @0 :UInt16;
+  changed @1 :Bool;
+  error @2 :Error;  # null when there is none
+}
+
+struct Reply {
+  command @0 :Data;
+  index @1 :UInt64;
+  host @2 :Text;
+  union {
+    none @3 :Void;  # what zeroed bytes decode to: refused
+    line @4 :Line;
+    revision @5 :RevisionItem;
+    history @6 :Model.HistoryEntry;
+    resource @7 :ResourceItem;
+    path @8 :PathItem;
+    diff @9 :DiffItem;
+    plan @10 :PlanItem;
+    step @11 :Model.PlanStep;
+    event @12 :EventItem;
+    run @13 :Model.Run;
+    prepared @14 :Prepared;
+    health @15 :HealthItem;
+    status @16 :StatusItem;
+    hostItem @17 :HostItem;
+    rollout @18 :RolloutItem;
+    rolloutHost @19 :Model.RolloutHost;
+    end @20 :End;
+  }
+}
