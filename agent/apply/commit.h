@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commit: renames, exchanges and unlinks only, in the order of the journal's intent, which is
+// synced before. Stops at the first failure (the caller undoes). Directories are synced at the end.
+#pragma once
+
+#include <vector>
+
+#include "agent/apply/file_op.h"
+#include "agent/apply/stage.h"
+
+namespace rollback {
+
+Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops);
+
+// Syncs every live directory that `ops` touch (those that exist) and the stages.
+Status sync_touched(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops);
+
+}  // namespace rollback

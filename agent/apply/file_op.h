@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// One change of one live path, as the journal holds it. The stage holds the other side of it:
+// before the commit what will be live, after it what was. Whether an operation happened is read
+// from the disk (inode numbers; device numbers may change with a reboot, and a stage never leaves
+// its mount), so undo can be repeated from any point.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/fs/metadata.h"
+
+namespace rollback {
+
+// Numbers are stored in the journal; never reuse one.
+enum class FileOpKind {
+  kExchange = 1,           // slot <-> path; both are no directories
+  kCreate = 2,             // slot -> path
+  kRemove = 3,             // path -> slot
+  kMakeDirectory = 4,      // slot (an empty directory) -> path
+  kRemoveDirectory = 5,    // of an emptied directory; undo makes it from `from`
+  kDirectoryMetadata = 6,  // from -> to
+};
+
+struct FileOp {
+  FileOpKind kind = FileOpKind::kExchange;
+  std::string path;          // absolute below the root
+  std::uint32_t stage = 0;   // index of the stage that holds the slot
+  std::string slot;          // name in the stage; "" where none is used
+  std::uint64_t origin = 0;  // inode of what is live before; 0 none
+  std::uint64_t staged = 0;  // inode of what the slot holds before; 0 none
+  FileMeta from;             // directories: what undo restores
+  FileMeta to;               // directories
+  bool operator==(const FileOp&) const = default;
+};
+
+}  // namespace rollback

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/journal.h"
+
+#include <sys/file.h>
+
+#include <array>
+#include <utility>
+
+namespace rollback {
+
+namespace {
+
+constexpr const char* kFile = "journal";
+constexpr const char* kLockFile = "lock";
+constexpr std::string_view kMagic = "rollback-journal";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHeaderSize = 16 + 4;
+constexpr std::size_t kFrameSize = 4 + 4 + Digest::kSize;  // length, CRC, hash of the record before
+constexpr std::size_t kMaxFile = 1U << 30U;
+constexpr std::uint32_t kMaxRecord = 1U << 29U;
+
+// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), RFC 3720 appendix B.4.
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit)
+      value = (value & 1U) != 0 ? (value >> 1U) ^ 0x82f63b78U : value >> 1U;
+    table[i] = value;
+  }
+  return table;
+}
+constexpr auto kCrcTable = make_crc_table();
+
+std::uint32_t crc32c(std::string_view bytes) {
+  std::uint32_t crc = 0xffffffffU;
+  for (const char byte : bytes)
+    crc = (crc >> 8U) ^ kCrcTable[(crc ^ static_cast<std::uint8_t>(byte)) & 0xffU];
+  return ~crc;
+}
+
+void put_u32(std::string& bytes, std::uint32_t value) {
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    bytes.push_back(static_cast<char>((value >> shift) & 0xffU));
+}
+
+std::uint32_t get_u32(std::string_view bytes) {
+  std::uint32_t value = 0;
+  for (unsigned i = 0; i < 4; ++i)
+    value |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes[i])) << (8 * i);
+  return value;
+}
+
+std::string header() {
+  std::string bytes(kMagic);
+  put_u32(bytes, kVersion);
+  return bytes;
+}
+
+// length | CRC of what follows | hash of the record before | payload
+std::string frame(const Digest& last, std::string_view payload) {
+  std::string covered(last.view());
+  covered += payload;
+  std::string bytes;
+  put_u32(bytes, static_cast<std::uint32_t>(payload.size()));
+  put_u32(bytes, crc32c(covered));
+  return bytes + covered;
+}
+
+// The record at the start of `bytes`, frame included; empty when none is whole there.
+std::string_view whole_record(std::string_view bytes) {
+  if (bytes.size() < kFrameSize) return {};
+  const std::uint32_t size = get_u32(bytes);
+  if (size == 0 || size > kMaxRecord || size > bytes.size() - kFrameSize) return {};
+  if (crc32c(bytes.substr(8, Digest::kSize + size)) != get_u32(bytes.substr(4))) return {};
+  return bytes.substr(0, kFrameSize + size);
+}
+
+Failure damaged(const Directory& state, const std::string& what) {
+  return fail(ErrorCode::kCorrupt,
+              state.path() + "/" + kFile + " is damaged (" + what +
+                  "); nothing was changed: compare the host with `rollbackctl status`, then move "
+                  "the file away");
+}
+
+struct Scan {
+  std::vector<JournalRecord> records;
+  Digest last;
+  std::size_t good_size = 0;  // header and whole records
+  std::size_t file_size = 0;
+};
+
+// A torn record is the last one there is: whole records behind a bad one mean damage.
+bool records_follow(std::string_view tail) {
+  for (std::size_t at = 1; at < tail.size(); ++at)
+    if (!whole_record(tail.substr(at)).empty()) return true;
+  return false;
+}
+
+Result<Scan> scan(const Directory& state, const std::string& bytes) {
+  Scan found;
+  found.file_size = bytes.size();
+  const std::string_view all(bytes);
+  if (all.size() < kHeaderSize || !all.starts_with(kMagic)) {
+    // Header and first record are synced together: without a record behind it, it is torn.
+    if (records_follow(all)) return damaged(state, "its header");
+    return found;
+  }
+  if (const auto version = get_u32(all.substr(kMagic.size())); version > kVersion)
+    return fail(ErrorCode::kUnsupported, state.path() + "/" + kFile + " has format " +
+                                             std::to_string(version) + ", this program knows " +
+                                             std::to_string(kVersion) +
+                                             "; start the newer rollback-agent again");
+  if (get_u32(all.substr(kMagic.size())) == 0) return damaged(state, "its header");
+  found.good_size = kHeaderSize;
+  while (found.good_size < all.size()) {
+    const auto record = whole_record(all.substr(found.good_size));
+    if (record.empty()) break;
+    if (record.substr(8, Digest::kSize) != found.last.view())
+      return damaged(state, "record " + std::to_string(found.records.size() + 1) +
+                                " does not follow the one before");
+    auto decoded = decode_journal_record(record.substr(kFrameSize));
+    if (!decoded) return damaged(state, decoded.error().message);
+    found.records.push_back(*std::move(decoded));
+    found.last = sha256(record);
+    found.good_size += record.size();
+  }
+  if (records_follow(all.substr(found.good_size))) return damaged(state, "a record before its end");
+  return found;
+}
+
+Result<std::optional<Scan>> read_journal(const Directory& state) {
+  auto file = state.open_file(kFile);
+  if (!file && file.error().code == ErrorCode::kNotFound) return std::nullopt;
+  if (!file) return Failure(std::move(file).error());
+  ROLLBACK_ASSIGN(const std::string bytes, file->read_all(kMaxFile));
+  ROLLBACK_ASSIGN(Scan found, scan(state, bytes));
+  return std::optional<Scan>(std::move(found));
+}
+
+}  // namespace
+
+Result<RunLock> RunLock::take(const Directory& state) {
+  ROLLBACK_ASSIGN(File file, state.open_append(kLockFile, 0600));
+  const int result = state.calls().flock(file.fd(), LOCK_EX | LOCK_NB);
+  if (result == -EWOULDBLOCK)
+    return fail(ErrorCode::kBusy, "another run holds this host; see `rollbackctl run list`");
+  if (result < 0) return fail_errno(-result, "lock " + file.path());
+  return RunLock(std::move(file));
+}
+
+Result<Journal> Journal::create(const Directory& state, const JournalBegin& begin) {
+  ROLLBACK_ASSIGN(const auto old, read_journal(state));
+  if (old && !old->records.empty())
+    return fail(ErrorCode::kExists, state.path() + "/" + kFile + " is of an unfinished run");
+  ROLLBACK_TRY(remove(state));
+  ROLLBACK_ASSIGN(File file, state.create_file(kFile, 0600));
+  const auto first = frame(Digest(), encode_journal_record(begin));
+  ROLLBACK_TRY(file.write_all(header() + first));
+  ROLLBACK_TRY(file.data_sync());
+  ROLLBACK_TRY(state.sync());
+  return Journal(std::move(file), sha256(first));
+}
+
+Result<std::optional<JournalContent>> Journal::find(const Directory& state) {
+  ROLLBACK_ASSIGN(auto found, read_journal(state));
+  if (!found || found->records.empty()) return std::nullopt;
+  JournalContent content;
+  content.cut_bytes = found->file_size - found->good_size;
+  auto* begin = std::get_if<JournalBegin>(&found->records.front());
+  if (begin == nullptr) return damaged(state, "it does not begin with a run");
+  content.begin = std::move(*begin);
+  for (std::size_t i = 1; i < found->records.size(); ++i) {
+    auto& record = found->records[i];
+    if (auto* intent = std::get_if<JournalIntent>(&record))
+      content.intent = std::move(*intent);
+    else if (const auto* phase = std::get_if<JournalPhase>(&record))
+      content.phase = phase->phase;
+    else if (auto* undone = std::get_if<JournalFilesUndone>(&record))
+      content.undone = std::move(*undone);
+    else
+      return damaged(state, "it holds two runs");
+  }
+  return std::optional<JournalContent>(std::move(content));
+}
+
+Result<Journal> Journal::reopen(const Directory& state) {
+  ROLLBACK_ASSIGN(const auto found, read_journal(state));
+  if (!found || found->records.empty())
+    return fail(ErrorCode::kNotFound, state.path() + "/" + kFile + " holds no run");
+  ROLLBACK_ASSIGN(File file, state.open_append(kFile, 0600));
+  if (found->file_size > found->good_size) {
+    const int cut = state.calls().ftruncate(file.fd(), static_cast<off_t>(found->good_size));
+    if (cut < 0) return fail_errno(-cut, "cut the torn end of " + file.path());
+    ROLLBACK_TRY(file.sync());
+  }
+  return Journal(std::move(file), found->last);
+}
+
+Status Journal::remove(const Directory& state) {
+  const auto removed = state.remove_file(kFile);
+  if (!removed && removed.error().code == ErrorCode::kNotFound) return {};
+  ROLLBACK_TRY(removed);
+  return state.sync();
+}
+
+Status Journal::append(const JournalRecord& record) {
+  if (poisoned_)
+    return fail(ErrorCode::kIo, file_.path() + " failed before and is not written any more");
+  const auto bytes = frame(last_, encode_journal_record(record));
+  auto status = file_.write_all(bytes);
+  if (status) status = file_.data_sync();
+  if (!status) {
+    poisoned_ = true;
+    return status;
+  }
+  last_ = sha256(bytes);
+  return {};
+}
+
+}  // namespace rollback

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the journal says about a run, as values, and their bytes (docs/formats/journal.md). Decoding
+// is strict: a record that is not exactly as described is kCorrupt.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "agent/apply/file_op.h"
+#include "core/clock.h"
+#include "core/digest.h"
+#include "model/run.h"
+
+namespace rollback {
+
+// First record of every journal: who holds the host, and where its stages are.
+struct JournalBegin {
+  RunId run;
+  RunKind kind = RunKind::kRollback;
+  std::string actor;
+  std::string reason;
+  std::string from;
+  std::string to;
+  WallTime started;
+  std::vector<std::string> stages;  // absolute paths of directories, ".../.rollback/<run>"
+  bool operator==(const JournalBegin&) const = default;
+};
+
+enum class UnitDuty { kRestart = 1, kStop = 2, kStart = 3, kReload = 4 };
+
+// A unit the run acts on, and how it was before. In plan order.
+struct JournalUnit {
+  std::string name;
+  UnitDuty duty = UnitDuty::kRestart;
+  bool was_active = false;
+  std::string enablement;
+  std::string invocation;
+  bool operator==(const JournalUnit&) const = default;
+};
+
+// Everything that undoing needs; synced before anything live is touched.
+struct JournalIntent {
+  Digest plan_digest;
+  Digest fingerprint;
+  std::vector<FileOp> files;
+  std::vector<JournalUnit> units;
+  bool daemon_reload = false;
+  std::vector<std::string> red_before;  // required probes that were red in the baseline
+  bool operator==(const JournalIntent&) const = default;
+};
+
+struct JournalPhase {
+  RunPhase phase = RunPhase::kPlanned;
+  WallTime time;
+  bool operator==(const JournalPhase&) const = default;
+};
+
+// Files were taken back to the origin after a crash; what could not be is listed.
+struct JournalFilesUndone {
+  std::vector<std::string> differs;
+  bool operator==(const JournalFilesUndone&) const = default;
+};
+
+using JournalRecord = std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone>;
+
+std::string encode_journal_record(const JournalRecord& record);
+Result<JournalRecord> decode_journal_record(std::string_view bytes);
+
+}  // namespace rollback

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/apply/journal.h"
+#include "agent/apply/phase.h"
+#include "agent/apply/stage.h"
+#include "agent/apply/undo.h"
+
+namespace rollback {
+
+namespace {
+
+// A journal that says "prepared" while the disk shows a commit has lost its last record.
+Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
+                            const std::vector<FileOp>& ops) {
+  for (const auto& op : ops) {
+    if (op.staged == 0) continue;
+    ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
+    if (there && there->ino == op.staged) return true;
+  }
+  for (const auto& op : ops) {
+    if (op.kind != FileOpKind::kRemove) continue;
+    const auto stage = stages.at(op.stage);
+    if (!stage) continue;
+    ROLLBACK_ASSIGN(const auto slot, (*stage)->find_stat(op.slot));
+    if (slot) return true;
+  }
+  return false;
+}
+
+Result<Recovery> forget(StageSet& stages, Recovery found) {
+  ROLLBACK_TRY(stages.remove());
+  found.decision = Recovery::Decision::kForgotten;
+  found.message = fmt::format("run {} had changed nothing yet: forgotten", found.run.str());
+  return found;
+}
+
+Result<Recovery> take_back(const Directory& root, const Directory& state, const StageSet& stages,
+                           const JournalIntent& intent, Recovery found) {
+  // Undo goes on when the journal cannot be written: it is idempotent, and files come first.
+  auto journal = Journal::reopen(state);
+  if (journal) (void)journal->append(JournalPhase{RunPhase::kUndoing, {}});
+  const auto undone = undo_files(root, stages, intent.files);
+  auto logged = journal ? journal->append(JournalFilesUndone{undone.differs})
+                        : Status(Failure(journal.error()));
+  found.decision = Recovery::Decision::kUndone;
+  found.message = fmt::format("run {} was interrupted: {} of {} changes taken back",
+                              found.run.str(), undone.reversed, intent.files.size());
+  for (const auto& path : undone.differs) found.message += "; " + path;
+  if (!logged) found.message += "; " + logged.error().message;
+  return found;
+}
+
+}  // namespace
+
+Result<Recovery> recover_files(const Directory& root, const Directory& state) {
+  Recovery found;
+  ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(state));
+  ROLLBACK_ASSIGN(const auto journal, Journal::find(state));
+  if (!journal) {
+    found.message = "no unfinished run";
+    return found;
+  }
+  found.run = journal->begin.run;
+  auto stages = StageSet::of_journal(root, journal->begin.stages);
+  const auto resume = resume_after_crash(journal->phase);
+  if (!resume)
+    return fail(ErrorCode::kUnsupported, "run " + found.run.str() + " is in an unknown phase");
+  if (*resume == Resume::kForget) {
+    if (!journal->intent) return forget(stages, std::move(found));
+    ROLLBACK_ASSIGN(const bool committed, shows_a_commit(root, stages, journal->intent->files));
+    if (!committed) return forget(stages, std::move(found));
+  }
+  if (journal->intent) found.units_changed = journal->intent->daemon_reload;
+  if (*resume == Resume::kConfirm || *resume == Resume::kNothing) {
+    found.decision = Recovery::Decision::kFinished;
+    found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
+    return found;
+  }
+  if (journal->undone) {
+    found.decision = Recovery::Decision::kUndone;
+    found.message = fmt::format("the files of run {} are back already", found.run.str());
+    return found;
+  }
+  if (!journal->intent)
+    return fail(ErrorCode::kCorrupt, "the journal of run " + found.run.str() +
+                                         " lacks its list of changes; nothing was changed");
+  return take_back(root, state, stages, *journal->intent, std::move(found));
+}
+
+}  // namespace rollback

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/stage.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rollback {
+
+namespace {
+
+constexpr const char* kStages = ".rollback";
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+std::string below(const std::string& directory, const std::string& name) {
+  return directory == "/" ? "/" + name : directory + "/" + name;
+}
+
+// The nearest directory at or above `path` that exists, opened.
+Result<std::pair<std::string, Directory>> nearest_directory(const Directory& root,
+                                                            std::string path) {
+  while (true) {
+    auto opened = live_directory(root, path);
+    if (opened) return std::pair{path, *std::move(opened)};
+    const auto code = opened.error().code;
+    // A file stands where a directory is going to be: its parent is on the same mount.
+    const bool absent = code == ErrorCode::kNotFound || code == ErrorCode::kInvalid;
+    if (!absent || path == "/") return Failure(std::move(opened).error());
+    path = parent_of(path);
+  }
+}
+
+struct Mount {
+  std::string top;
+  std::uint64_t id = 0;
+};
+
+Result<Mount> find_mount(const Directory& root, const std::string& path) {
+  ROLLBACK_ASSIGN(auto nearest, nearest_directory(root, parent_of(path)));
+  ROLLBACK_ASSIGN(const FileStat stat, nearest.second.stat(""));
+  struct statvfs space {};
+  const int result = root.calls().fstatvfs(nearest.second.fd(), space);
+  if (result < 0) return fail_errno(-result, "look at the file system of " + path);
+  if ((space.f_flag & ST_RDONLY) != 0)
+    return fail(ErrorCode::kDenied,
+                path +
+                    " is on a file system that is mounted read-only here; `rollbackctl config "
+                    "check` prints the ReadWritePaths that are missing");
+  Mount mount{nearest.first, stat.mount_id};
+  while (mount.top != "/") {
+    ROLLBACK_ASSIGN(const Directory above, live_directory(root, parent_of(mount.top)));
+    ROLLBACK_ASSIGN(const FileStat seen, above.stat(""));
+    if (seen.mount_id != mount.id) break;
+    mount.top = parent_of(mount.top);
+  }
+  return mount;
+}
+
+}  // namespace
+
+Result<ParentOf> live_parent(const Directory& root, const std::string& path) {
+  return open_parent(root, path.substr(1), Crossing::kAllow);
+}
+
+Result<Directory> live_directory(const Directory& root, const std::string& path) {
+  return root.open_directory(path.substr(1), Crossing::kAllow);
+}
+
+Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path) {
+  auto parent = live_parent(root, path);
+  if (parent) return parent->directory.find_stat(parent->name);
+  if (parent.error().code == ErrorCode::kNotFound) return std::nullopt;
+  return Failure(std::move(parent).error());
+}
+
+Result<StageSet> StageSet::locate(const Directory& root, const RunId& run,
+                                  const std::vector<std::string>& paths) {
+  StageSet set(root);
+  std::map<std::uint64_t, std::uint32_t> by_mount;
+  std::map<std::string, std::uint32_t> by_parent;
+  for (const auto& path : paths) {
+    const auto parent = parent_of(path);
+    const auto known = by_parent.find(parent);
+    if (known != by_parent.end()) {
+      set.index_[path] = known->second;
+      continue;
+    }
+    ROLLBACK_ASSIGN(const Mount mount, find_mount(root, path));
+    const auto next = static_cast<std::uint32_t>(set.paths_.size());
+    const auto [index, is_new] = by_mount.try_emplace(mount.id, next);
+    if (is_new) set.paths_.push_back(below(below(mount.top, kStages), run.str()));
+    set.index_[path] = by_parent[parent] = index->second;
+  }
+  set.open_.resize(set.paths_.size());
+  return set;
+}
+
+StageSet StageSet::of_journal(const Directory& root, std::vector<std::string> stages) {
+  StageSet set(root);
+  set.paths_ = std::move(stages);
+  set.open_.resize(set.paths_.size());
+  return set;
+}
+
+std::uint32_t StageSet::index_of(const std::string& path) const {
+  const auto found = index_.find(path);
+  return found == index_.end() ? 0 : found->second;
+}
+
+Status StageSet::make() {
+  for (const auto& path : paths_) {
+    const auto home = parent_of(path);
+    ROLLBACK_ASSIGN(const ParentOf top, live_parent(*root_, home));
+    const auto made = top.directory.make_directory(top.name, 0700);
+    if (!made && made.error().code != ErrorCode::kExists) return made;
+    ROLLBACK_ASSIGN(const Directory stages, live_directory(*root_, home));
+    ROLLBACK_ASSIGN(const auto old, stages.list(""));
+    // The lock is ours, so no other run lives here.
+    for (const auto& name : old) ROLLBACK_TRY(stages.remove_tree(name));
+    ROLLBACK_TRY(stages.make_directory(path.substr(home.size() + 1), 0700));
+    ROLLBACK_TRY(stages.sync());
+    ROLLBACK_TRY(top.directory.sync());
+  }
+  return {};
+}
+
+Result<const Directory*> StageSet::at(std::uint32_t index) const {
+  if (index >= open_.size()) return fail(ErrorCode::kCorrupt, "an operation without its stage");
+  if (!open_[index]) {
+    ROLLBACK_ASSIGN(open_[index], live_directory(*root_, paths_[index]));
+  }
+  return &*open_[index];
+}
+
+Status StageSet::sync() const {
+  for (std::uint32_t i = 0; i < paths_.size(); ++i) {
+    ROLLBACK_ASSIGN(const Directory* stage, at(i));
+    ROLLBACK_TRY(stage->sync());
+  }
+  return {};
+}
+
+Status StageSet::remove() {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    open_[i].reset();
+    const auto home = parent_of(paths_[i]);
+    auto stages = live_directory(*root_, home);
+    if (!stages && stages.error().code == ErrorCode::kNotFound) continue;
+    if (!stages) return Failure(std::move(stages).error());
+    ROLLBACK_TRY(stages->remove_tree(paths_[i].substr(home.size() + 1)));
+    ROLLBACK_TRY(stages->sync());
+    ROLLBACK_ASSIGN(const ParentOf top, live_parent(*root_, home));
+    (void)top.directory.remove_directory(top.name);  // stays while another run's is in it
+  }
+  return {};
+}
+
+}  // namespace rollback

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where new contents wait and pre-images stay: `.rollback/<run>` (0700) at the top of each mount
+// that holds a changed path, so that every move between stage and live is one rename. Stages are
+// known by their absolute paths, which are right inside the agent's sandbox (where /etc is a mount)
+// and outside it. Used by the run thread, and by recovery.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/fs/directory.h"
+#include "core/ids.h"
+
+namespace rollback {
+
+// The open parent of an absolute live path, and its last component. Crosses mounts.
+Result<ParentOf> live_parent(const Directory& root, const std::string& path);
+// The directory of an absolute path. Crosses mounts.
+Result<Directory> live_directory(const Directory& root, const std::string& path);
+// nullopt where nothing is there.
+Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path);
+
+class StageSet {
+ public:
+  // Finds the stages that changing `paths` needs; creates nothing. kDenied names a path whose mount
+  // is read-only or whose stage could not be placed.
+  static Result<StageSet> locate(const Directory& root, const RunId& run,
+                                 const std::vector<std::string>& paths);
+  // Those of a journal; a stage that is gone is no error here.
+  static StageSet of_journal(const Directory& root, std::vector<std::string> stages);
+
+  [[nodiscard]] const std::vector<std::string>& paths() const noexcept { return paths_; }
+  // Index of the stage for a path given to locate().
+  [[nodiscard]] std::uint32_t index_of(const std::string& path) const;
+  // Makes the directories and removes what earlier runs left beside them. Durable.
+  Status make();
+  // kNotFound when the stage is gone.
+  Result<const Directory*> at(std::uint32_t index) const;
+  Status sync() const;
+  // All of it, with what is in it. Absent is success.
+  Status remove();
+
+ private:
+  explicit StageSet(const Directory& root) : root_(&root) {}
+
+  const Directory* root_;
+  std::vector<std::string> paths_;
+  std::map<std::string, std::uint32_t> index_;
+  mutable std::vector<std::optional<Directory>> open_;
+};
+
+}  // namespace rollback

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/staging.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace rollback {
+
+namespace {
+
+class Stager {
+ public:
+  explicit Stager(const StagingInput& input) : input_(input) {
+    for (const auto& group : input.target.snapshot.hard_links)
+      for (const auto& path : group) link_group_[path] = group.front();
+  }
+
+  Result<std::vector<FileOp>> run() {
+    for (const auto& step : input_.plan.steps) {
+      if (step.phase != StepPhase::kCommit) continue;
+      ROLLBACK_TRY(add(step));
+    }
+    ROLLBACK_TRY(input_.stages.sync());
+    return std::move(ops_);
+  }
+
+ private:
+  Status add(const PlanStep& step) {
+    FileOp op;
+    op.path = step.subject;
+    op.stage = input_.stages.index_of(op.path);
+    ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(op.stage));
+    const auto slot = fmt::format("{:06}", ops_.size());
+    ROLLBACK_TRY(fill(step.action, op, *stage, slot));
+    ops_.push_back(std::move(op));
+    return {};
+  }
+
+  Status fill(StepAction action, FileOp& op, const Directory& stage, const std::string& slot) {
+    switch (action) {
+      case StepAction::kReplace:
+      case StepAction::kWrite:
+        op.kind = action == StepAction::kReplace ? FileOpKind::kExchange : FileOpKind::kCreate;
+        op.slot = slot;
+        if (action == StepAction::kReplace) ROLLBACK_TRY(note_origin(op));
+        return write_file(op, stage);
+      case StepAction::kRemove:
+        op.kind = FileOpKind::kRemove;
+        op.slot = slot;
+        return note_origin(op);
+      case StepAction::kMakeDirectory:
+        op.kind = FileOpKind::kMakeDirectory;
+        op.slot = slot;
+        return make_directory(op, stage);
+      case StepAction::kRemoveDirectory:
+        op.kind = FileOpKind::kRemoveDirectory;
+        op.from = input_.live.manifest.at(op.path).meta;
+        return {};
+      case StepAction::kDirectoryMetadata: {
+        op.kind = FileOpKind::kDirectoryMetadata;
+        op.from = input_.live.manifest.at(op.path).meta;
+        ROLLBACK_ASSIGN(op.to, owners_.resolve(input_.target.manifest.at(op.path), op.path));
+        return {};
+      }
+      default:
+        return fail(ErrorCode::kBug, "a step on " + op.path + " that no commit can do");
+    }
+  }
+
+  Status note_origin(FileOp& op) const {
+    ROLLBACK_ASSIGN(const auto there, find_live(input_.root, op.path));
+    if (!there) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
+    op.origin = there->ino;
+    return {};
+  }
+
+  Status write_file(FileOp& op, const Directory& stage) {
+    const Node& node = input_.target.manifest.at(op.path);
+    const auto group = link_group_.find(op.path);
+    if (group != link_group_.end()) {
+      const auto [first, is_new] = first_of_group_.try_emplace(group->second, op);
+      if (!is_new) return link(op, stage, first->second);
+    }
+    ROLLBACK_ASSIGN(const FileMeta meta, owners_.resolve(node, op.path));
+    if (node.kind == NodeKind::kSymlink) {
+      ROLLBACK_TRY(stage.make_symlink(node.target, op.slot));
+      ROLLBACK_TRY(stage.set_meta(op.slot, meta));
+    } else {
+      ROLLBACK_TRY(write_content(op, stage, node, meta));
+    }
+    return note_staged(op, stage);
+  }
+
+  Status write_content(const FileOp& op, const Directory& stage, const Node& node,
+                       const FileMeta& meta) {
+    auto bytes = input_.content(node.content);
+    if (!bytes) return Failure(bytes.error().within("the content of " + op.path));
+    ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
+    ROLLBACK_TRY(file.write_all(*bytes));
+    ROLLBACK_TRY(apply_meta(stage.calls(), file.fd(), meta, file.path()));
+    ROLLBACK_TRY(file.sync());
+    return file.close();
+  }
+
+  Status link(FileOp& op, const Directory& stage, const FileOp& first) {
+    if (first.stage != op.stage)
+      return fail(ErrorCode::kUnsupported, op.path + " and " + first.path +
+                                               " are one file in the release, but on two mounts "
+                                               "here");
+    const int result =
+        stage.calls().linkat(stage.fd(), first.slot.c_str(), stage.fd(), op.slot.c_str(), 0);
+    if (result < 0) return fail_errno(-result, "link the staged " + op.path);
+    return note_staged(op, stage);
+  }
+
+  Status make_directory(FileOp& op, const Directory& stage) {
+    ROLLBACK_ASSIGN(op.to, owners_.resolve(input_.target.manifest.at(op.path), op.path));
+    ROLLBACK_TRY(stage.make_directory(op.slot, 0700));
+    ROLLBACK_TRY(stage.set_meta(op.slot, op.to));
+    ROLLBACK_TRY(stage.sync(op.slot));
+    return note_staged(op, stage);
+  }
+
+  static Status note_staged(FileOp& op, const Directory& stage) {
+    ROLLBACK_ASSIGN(const FileStat stat, stage.stat(op.slot));
+    op.staged = stat.ino;
+    return {};
+  }
+
+  const StagingInput& input_;
+  Owners owners_;
+  std::map<std::string, std::string> link_group_;  // path -> first name of its group
+  std::map<std::string, FileOp> first_of_group_;
+  std::vector<FileOp> ops_;
+};
+
+}  // namespace
+
+Result<std::vector<FileOp>> stage_contents(const StagingInput& input) {
+  return Stager(input).run();
+}
+
+}  // namespace rollback

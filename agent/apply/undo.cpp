@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/undo.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "agent/apply/commit.h"
+#include "core/fs/publish.h"
+
+namespace rollback {
+
+namespace {
+
+enum class Did { kNothing, kReversed };
+
+// One operation with what the disk shows of it.
+struct Scene {
+  const FileOp& op;
+  const Directory& stage;
+  ParentOf live;
+  std::optional<FileStat> there;  // at the live path
+  std::optional<FileStat> slot;
+
+  Status move(PublishMode mode) const {
+    return publish(stage, op.slot, live.directory, live.name, mode);
+  }
+  // What somebody else put there in the meantime goes beside the slot, out of the way.
+  Status set_aside() const {
+    return publish(stage, op.slot + ".found", live.directory, live.name, PublishMode::kMoveOut);
+  }
+};
+
+// The slot holds the origin: put it back, whatever is at its path now.
+Result<Did> bring_back(const Scene& scene) {
+  if (scene.there) ROLLBACK_TRY(scene.set_aside());
+  ROLLBACK_TRY(scene.move(PublishMode::kMoveIn));
+  return Did::kReversed;
+}
+
+Result<Did> undo_exchange(const Scene& scene) {
+  // No slot: brought back before. The staged file in it: never exchanged, or exchanged back.
+  if (!scene.slot || scene.slot->ino == scene.op.staged) return Did::kNothing;
+  if (!scene.there || scene.there->ino != scene.op.staged) return bring_back(scene);
+  ROLLBACK_TRY(scene.move(PublishMode::kExchange));
+  return Did::kReversed;
+}
+
+Result<Did> undo_create(const Scene& scene) {
+  if (scene.slot || !scene.there) return Did::kNothing;
+  ROLLBACK_TRY(scene.move(PublishMode::kMoveOut));
+  return Did::kReversed;
+}
+
+Result<Did> undo_remove(const Scene& scene) {
+  if (!scene.slot) return Did::kNothing;
+  return bring_back(scene);
+}
+
+Result<Did> undo_make_directory(const Scene& scene) {
+  if (scene.slot || !scene.there || scene.there->ino != scene.op.staged) return Did::kNothing;
+  // Refuses when somebody put files there meanwhile: they are nobody's to delete.
+  ROLLBACK_TRY(scene.live.directory.remove_directory(scene.live.name));
+  return Did::kReversed;
+}
+
+Result<Did> undo_directory(const Scene& scene) {
+  const auto& [directory, name] = scene.live;
+  if (scene.there && scene.there->type != FileType::kDirectory)
+    return fail(ErrorCode::kExists, "something else stands where the directory was");
+  if (!scene.there) ROLLBACK_TRY(directory.make_directory(name, 0700));
+  // Also when it is there: a crash may have come between making it and this.
+  ROLLBACK_TRY(directory.set_meta(name, scene.op.from));
+  return scene.there ? Did::kNothing : Did::kReversed;
+}
+
+Result<Did> undo_one(const Directory& root, const StageSet& stages, const FileOp& op) {
+  auto parent = live_parent(root, op.path);
+  if (!parent && parent.error().code == ErrorCode::kNotFound &&
+      (op.kind == FileOpKind::kCreate || op.kind == FileOpKind::kMakeDirectory))
+    return Did::kNothing;  // its directory is gone, so it is too
+  if (!parent) return Failure(std::move(parent).error());
+  ROLLBACK_ASSIGN(auto there, parent->directory.find_stat(parent->name));
+  ROLLBACK_ASSIGN(const Directory* stage, stages.at(op.stage));
+  std::optional<FileStat> slot;
+  if (!op.slot.empty()) {
+    ROLLBACK_ASSIGN(slot, stage->find_stat(op.slot));
+  }
+  const Scene scene{op, *stage, *std::move(parent), there, slot};
+  switch (op.kind) {
+    case FileOpKind::kExchange:
+      return undo_exchange(scene);
+    case FileOpKind::kCreate:
+      return undo_create(scene);
+    case FileOpKind::kRemove:
+      return undo_remove(scene);
+    case FileOpKind::kMakeDirectory:
+      return undo_make_directory(scene);
+    case FileOpKind::kRemoveDirectory:
+    case FileOpKind::kDirectoryMetadata:
+      return undo_directory(scene);
+  }
+  return fail(ErrorCode::kBug, "an operation of an unknown kind");
+}
+
+}  // namespace
+
+FilesUndone undo_files(const Directory& root, const StageSet& stages,
+                       const std::vector<FileOp>& ops) {
+  FilesUndone result;
+  for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
+    const auto did = undo_one(root, stages, *op);
+    if (!did)
+      result.differs.push_back(op->path + ": " + did.error().message);
+    else if (*did == Did::kReversed)
+      ++result.reversed;
+  }
+  if (const auto synced = sync_touched(root, stages, ops); !synced)
+    result.differs.push_back("not safely on disk: " + synced.error().message);
+  return result;
+}
+
+}  // namespace rollback

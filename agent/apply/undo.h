@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes the files of a run back to its origin, in reverse order, from whatever the disk shows of
+// each operation. Idempotent and restartable at any call; goes on when a step fails. Needs the
+// journal's intent and the stages, nothing else.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/apply/file_op.h"
+#include "agent/apply/stage.h"
+
+namespace rollback {
+
+struct FilesUndone {
+  std::size_t reversed = 0;          // operations that had happened and were taken back
+  std::vector<std::string> differs;  // "/path: why it could not be taken back"
+};
+
+FilesUndone undo_files(const Directory& root, const StageSet& stages,
+                       const std::vector<FileOp>& ops);
+
+}  // namespace rollback
