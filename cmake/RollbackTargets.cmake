@@ -21,6 +21,7 @@ function(rollback_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
     -Wold-style-cast -Wsuggest-override $<$<BOOL:${ROLLBACK_WERROR}>:-Werror>)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(${target} PRIVATE ROLLBACK_VERSION="${PROJECT_VERSION}")
 endfunction()
 
 # rollback_library(NAME source... [PUBLIC lib...] [PRIVATE lib...])
