@@ -199,7 +199,7 @@ Result<std::uint64_t> YamlNode::as_size() const {
   const std::string_view unit(end, static_cast<std::size_t>(last - end));
   constexpr std::string_view kUnits = "KMGT";
   const auto power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
-  if (error == std::errc::invalid_argument || unit.size() > 1 || power > kUnits.size())
+  if (error == std::errc::invalid_argument || unit.size() > 1 || (!unit.empty() && power == 0))
     return invalid("'" + text + "' is not a size such as 100, 64K, 512M or 20G");
   if (error != std::errc() || number > std::numeric_limits<std::uint64_t>::max() >> (10 * power))
     return invalid("the size " + text + " is too large");

@@ -80,6 +80,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void add(const YAML::Mark& mark, YamlTree tree) {
     if (wants_key()) throw YAML::ParserException(mark, "a key must be a plain word");
+    // The mark of an absent value is where the parser noticed, often the line below.
+    if (tree.kind == YamlKind::kNull && !open_.empty() && open_.back().kind == YamlKind::kMap)
+      tree.line = open_.back().key_lines.back();
     (open_.empty() ? root_ : open_.back().children.emplace_back()) = std::move(tree);
   }
   void begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlKind kind) {
@@ -99,6 +102,45 @@ class TreeBuilder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+YamlTree build(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  TreeBuilder builder;
+  while (parser.HandleNextDocument(builder)) {
+  }
+  return builder.take();
+}
+
+// How many bytes of `text` are UTF-8 (RFC 3629, section 4) before something else comes.
+std::size_t valid_utf8(std::string_view text) {
+  const auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const unsigned lead = at(i);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xc2 ? 0
+                               : lead < 0xe0 ? 2
+                               : lead < 0xf0 ? 3
+                               : lead < 0xf5 ? 4
+                                             : 0;
+    if (length == 0 || length > text.size() - i) return i;
+    for (std::size_t j = 1; j < length; ++j)
+      if (at(i + j) < 0x80 || at(i + j) > 0xbf) return i;
+    // overlong forms, surrogates, and what lies beyond U+10FFFF
+    const unsigned next = length > 1 ? at(i + 1) : 0;
+    if ((lead == 0xe0 && next < 0xa0) || (lead == 0xed && next > 0x9f) ||
+        (lead == 0xf0 && next < 0x90) || (lead == 0xf4 && next > 0x8f))
+      return i;
+    i += length;
+  }
+  return i;
+}
+
+int line_of(std::string_view text, std::size_t position) {
+  const auto before = text.substr(0, position);
+  return 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+}
+
 Failure invalid_at(const std::string& name, int line, const std::string& sentence) {
   return fail(ErrorCode::kInvalid, name + ":" + std::to_string(line) + ": " + sentence);
 }
@@ -107,17 +149,14 @@ Failure invalid_at(const std::string& name, int line, const std::string& sentenc
 
 Result<YamlTree> parse_yaml_tree(std::string_view text, const std::string& name) {
   if (text.size() > kMaxText) return invalid_at(name, 1, "the file is larger than 1 MiB");
-  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(nul), '\n');
-    return invalid_at(name, static_cast<int>(line), "a NUL byte; this is no text file");
-  }
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    return invalid_at(name, line_of(text, nul), "a NUL byte; this is no text file");
+  if (const auto valid = valid_utf8(text); valid < text.size())
+    return invalid_at(name, line_of(text, valid), "a byte that is not UTF-8");
   try {
-    std::istringstream stream{std::string(text)};
-    YAML::Parser parser(stream);
-    TreeBuilder builder;
-    while (parser.HandleNextDocument(builder)) {
-    }
-    auto tree = builder.take();
+    // yaml-cpp takes the end of the file for the end of a quoted value, but only after a newline.
+    (void)build(text.substr(0, text.find_last_not_of(" \t\r\n") + 1));
+    auto tree = build(text);
     if (tree.kind == YamlKind::kNull) tree.kind = YamlKind::kMap;
     return tree;
   } catch (const YAML::Exception& error) {

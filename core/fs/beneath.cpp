@@ -2,6 +2,7 @@
 #include "core/fs/beneath.h"
 
 #include <dirent.h>
+#include <limits.h>
 
 #include <algorithm>
 #include <array>
@@ -26,7 +27,9 @@ std::string_view hint(int error, std::uint64_t resolve) {
 }
 
 Failure unusable(std::string_view path, std::string_view why) {
-  return fail(ErrorCode::kInvalid, "the path '" + std::string(path) + "' " + std::string(why));
+  const std::string shown(path.substr(0, 200));
+  return fail(ErrorCode::kInvalid,
+              "the path '" + shown + (path.size() > 200 ? "...' " : "' ") + std::string(why));
 }
 
 }  // namespace
@@ -35,10 +38,12 @@ Result<std::string> checked(std::string_view path) {
   if (path.empty() || path == ".") return std::string(".");
   if (path.find('\0') != std::string_view::npos)
     return fail(ErrorCode::kInvalid, "a path holds a NUL");
+  if (path.size() >= PATH_MAX) return unusable(path, "is longer than 4095 bytes");
   if (path.front() == '/') return unusable(path, "is absolute where a relative one is needed");
   for (std::size_t begin = 0; begin <= path.size();) {
     const auto end = std::min(path.find('/', begin), path.size());
     const auto part = path.substr(begin, end - begin);
+    if (part.size() > NAME_MAX) return unusable(path, "has a component of more than 255 bytes");
     if (part.empty()) return unusable(path, "has an empty component");
     if (part == "." || part == "..") return unusable(path, "has a component '.' or '..'");
     begin = end + 1;
@@ -46,16 +51,26 @@ Result<std::string> checked(std::string_view path) {
   return std::string(path);
 }
 
-Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
-                 std::uint64_t resolve, const std::string& shown, std::uint32_t mode) {
+int try_open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
+             std::uint64_t resolve, std::uint32_t mode) {
   open_how how{};
-  how.flags = flags | O_CLOEXEC | O_NOFOLLOW;
+  how.flags = flags | O_CLOEXEC;
+  // With O_DIRECTORY and NOFOLLOW a link answers ENOTDIR, without NOFOLLOW the truth: ELOOP.
+  const bool links_refused = (resolve & RESOLVE_NO_SYMLINKS) != 0 && (flags & O_DIRECTORY) != 0;
+  if (!links_refused) how.flags |= O_NOFOLLOW;
   how.mode = mode;
   how.resolve = resolve;
   int fd = -EAGAIN;
   for (int turn = 0; turn < kOpenTries && fd == -EAGAIN; ++turn)
     fd = uninterrupted([&] { return calls.openat2(dir, path.c_str(), how); });
+  return fd;
+}
+
+Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
+                 std::uint64_t resolve, const std::string& shown, std::uint32_t mode) {
+  const int fd = try_open(calls, dir, path, flags, resolve, mode);
   if (fd >= 0) return fd;
+  if (fd == -ENXIO) return fail(ErrorCode::kInvalid, shown + " is not a regular file");  // socket
   auto error = errno_error(-fd, "open " + shown);
   error.message += hint(-fd, resolve);
   return Failure(std::move(error));

@@ -30,7 +30,11 @@ auto uninterrupted(Call call) {
 // components that are empty or ".".
 Result<std::string> checked(std::string_view path);
 
-// The descriptor. CLOEXEC and NOFOLLOW are added. `shown` is the path in errors.
+// The descriptor, or -errno. CLOEXEC is added, and NOFOLLOW where `resolve` does not refuse links.
+int try_open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
+             std::uint64_t resolve, std::uint32_t mode = 0);
+
+// The same with the error in words; `shown` is the path in them.
 Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
                  std::uint64_t resolve, const std::string& shown, std::uint32_t mode = 0);
 

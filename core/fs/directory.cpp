@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include <array>
+#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -34,9 +35,16 @@ Result<Place> place_of(const Directory& root, std::string_view path) {
   const auto slash = relative.rfind('/');
   place.name = slash == std::string::npos ? relative : relative.substr(slash + 1);
   if (slash == std::string::npos) return place;
-  ROLLBACK_ASSIGN(place.dir,
-                  beneath::open(root.calls(), root.fd(), relative.substr(0, slash),
-                                O_PATH | O_DIRECTORY, beneath::kStayOnMount, place.shown));
+  const auto parent = relative.substr(0, slash);
+  place.dir = beneath::try_open(root.calls(), root.fd(), parent, O_PATH | O_DIRECTORY,
+                                beneath::kStayOnMount);
+  if (place.dir == -ELOOP)  // a link is no directory of ours: nothing can be below it
+    return fail(ErrorCode::kNotFound,
+                "open " + place.shown + ": a directory of the path is a symbolic link");
+  if (place.dir == -EXDEV)
+    return fail(ErrorCode::kUnsupported,
+                "open " + place.shown + ": a directory of the path is on another mount");
+  if (place.dir < 0) return fail_errno(-place.dir, "open " + place.shown);
   place.parent = File(root.calls(), place.dir, place.shown);
   return place;
 }

@@ -28,7 +28,7 @@ class EscapeTest : public ::testing::Test {
     temp_.write("root/stage/slot", "staged");
     temp_.write("outside/file", "outside");
     fs::create_directory_symlink(temp_.path() / "outside", temp_.path() / "root/link");
-    root_ = *Directory::open_root(kernel_, (temp_.path() / "root").string());
+    root_ = Directory::open_root(kernel_, (temp_.path() / "root").string()).value();
     stage_ = *root_.open_directory("stage");
     attacker_ = std::jthread([this](const std::stop_token& stop) {
       const auto dir = (temp_.path() / "root/dir").string();

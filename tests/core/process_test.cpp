@@ -16,6 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ProcessRequest shell(const std::string& script, Duration deadline = seconds(20)) {
   return {.argv = {"/bin/bash", "-c", script}, .deadline = deadline, .max_output = 64 * 1024};
@@ -112,11 +113,14 @@ TEST(Process, DoesNotWaitForWhatRunsOnInTheBackground) {
 }
 
 TEST(Process, HandsOnNoDescriptor) {
-  const int held = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const auto outcome = run_process({.argv = {"/bin/ls", "/proc/self/fd"}});
+  const int held = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 700);
+  ASSERT_GE(held, 700);
+  const auto outcome = run_process({.argv = {"/bin/ls", "-l", "/proc/self/fd"}});
   ::close(held);
   ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->output, "0\n1\n2\n3\n");  // 3 is ls reading the directory
+  EXPECT_THAT(outcome->output, Not(HasSubstr(" 700 ->")));
+  EXPECT_THAT(outcome->output, Not(HasSubstr("timerfd")));
+  EXPECT_THAT(outcome->output, HasSubstr(" 1 -> pipe:"));
 }
 
 TEST(Process, SaysWhichProgramIsMissing) {

@@ -183,8 +183,8 @@ TEST_F(PublishTest, CrossingAMountIsUnsupported) {
   const auto stage = *root_.open_directory("stage");
   const auto inside =
       publish(stage, "0", *root_.open_directory("live"), "mounted/x", PublishMode::kMoveIn);
-  const auto across = publish(stage, "0", *Directory::open_root(kernel_, mounted.string()), "x",
-                              PublishMode::kMoveIn);
+  const auto across = publish(stage, "0", Directory::open_root(kernel_, mounted.string()).value(),
+                              "x", PublishMode::kMoveIn);
   const bool refused = !root_.open_directory("live/mounted");
   const bool allowed = root_.open_directory("live/mounted", Crossing::kAllow).has_value();
   ::umount2(mounted.c_str(), MNT_DETACH);

@@ -68,6 +68,12 @@ TEST(Yaml, AnEmptyDocumentIsAnEmptyMap) {
   }
 }
 
+TEST(Yaml, KeepsTheEndOfABlock) {
+  EXPECT_EQ(*parsed("a: |\n  one\n  two\n").at("a")->as_string(), "one\ntwo\n");
+  EXPECT_EQ(*parsed("a: \xe2\x82\xac\xf0\x9f\x98\x80").at("a")->as_string(),
+            "\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+
 TEST(Yaml, NodesOutliveTheirParent) {
   const auto child = [] { return *parsed("a:\n  b: 1\n").at("a"); }();
   EXPECT_EQ(*child.at("b")->as_string(), "1");
@@ -83,7 +89,7 @@ TEST(Yaml, RefusesWhatHidesAMeaning) {
   EXPECT_THAT(refusal("a: 1\nb: *one\n"), StartsWith("agent.yaml:2: "));
   EXPECT_THAT(refusal("a: 1\nb: !!str 2\n"), StartsWith("agent.yaml:2: tags"));
   EXPECT_THAT(refusal("a: 1\nb: !run {c: d}\n"), StartsWith("agent.yaml:2: tags"));
-  EXPECT_THAT(refusal("a: 1\n---\nb: 2\n"), StartsWith("agent.yaml:3: a second document"));
+  EXPECT_THAT(refusal("a: 1\n---\nb: 2\n"), StartsWith("agent.yaml:2: a second document"));
   EXPECT_THAT(refusal("a: 1\n? [b, c]\n: 2\n"), StartsWith("agent.yaml:2: a key"));
   EXPECT_THAT(refusal("a: 1\n~: 2\n"), StartsWith("agent.yaml:2: a key"));
 }
@@ -91,7 +97,12 @@ TEST(Yaml, RefusesWhatHidesAMeaning) {
 TEST(Yaml, RefusesWhatIsNoYaml) {
   EXPECT_THAT(refusal("a: 1\nb: [1, 2\n"), StartsWith("agent.yaml:"));
   EXPECT_THAT(refusal("a: 1\n\tb: 2\n"), StartsWith("agent.yaml:2: "));
-  EXPECT_THAT(refusal("a: 1\nb: \"open\n"), StartsWith("agent.yaml:"));
+  EXPECT_THAT(refusal("a: 1\nb: \"open\n"), StartsWith("agent.yaml:2: "));
+  EXPECT_THAT(refusal("a: 1\nb: 'open\nc: 2\n\n"), StartsWith("agent.yaml:3: "));
+  EXPECT_THAT(refusal("a: 1\nb: \xff\n"), StartsWith("agent.yaml:2: a byte that is not UTF-8"));
+  for (const std::string bytes :
+       {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"})
+    EXPECT_THAT(refusal("a: " + bytes), HasSubstr("not UTF-8"));
   EXPECT_THAT(refusal(std::string("a: 1\nb: \0\n", 10)), StartsWith("agent.yaml:2: a NUL"));
 }
 
@@ -139,7 +150,7 @@ TEST(Yaml, ChecksNumbers) {
   EXPECT_EQ(message_of(read("101")), "agent.yaml:2: 101 is not between -10 and 100");
   EXPECT_EQ(message_of(read("-11")), "agent.yaml:2: -11 is not between -10 and 100");
   EXPECT_THAT(message_of(read("99999999999999999999")), HasSubstr("is not between"));
-  for (const char* text : {"1.5", "0x10", "ten", "1e3", "5s", "\"\"", "-", "+5", "1_000"})
+  for (const char* text : {"1.5", "0x10", "ten", "1e3", "5s", "\"\"", "+5", "1_000"})
     EXPECT_THAT(message_of(read(text)), HasSubstr("is not a whole number")) << text;
   for (const char* text : {"0644", "00", "-01"})
     EXPECT_THAT(message_of(read(text)), HasSubstr("begins with 0")) << text;
