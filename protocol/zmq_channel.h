@@ -59,7 +59,10 @@ class ZapAuthenticator {
 struct RouterCounters {
   std::uint64_t received = 0;
   std::uint64_t dropped = 0;  // no User-Id, longer than max_message, wrong number of frames
-  std::uint64_t refused = 0;  // connections: unknown keys, garbage, handshakes not finished in time
+  // What libzmq saw of connections. The difference are unknown keys, garbage and stalled peers, and
+  // for up to 3 s those in the handshake.
+  std::uint64_t connections = 0;
+  std::uint64_t admitted = 0;
 };
 
 // The coordinator's server socket (ROUTER). `domain` is "agents" or "enrolment". A frame well above
@@ -70,8 +73,8 @@ class ZmqRouter final : public Pollable {
     std::string endpoint;  // "tcp://*:7400"
     std::string domain;
     CurveKeys keys;
-    std::size_t max_message = 1024 * 1024;
-    int queue = 256;  // messages held per connection and direction
+    std::size_t max_message = 1024 * 1024;  // at least 1 KiB: the handshake has to pass too
+    int queue = 256;                        // messages held per connection and direction
   };
   // Fails unless ZAP_ENFORCE_DOMAIN took effect.
   static Result<std::unique_ptr<ZmqRouter>> bind(ZmqContext& context, const Options& options);
@@ -86,7 +89,7 @@ class ZmqRouter final : public Pollable {
   Result<std::optional<Message>> receive();
   // kNotFound: that connection is gone. kBusy: its queue is full.
   Status send(const std::string& route, std::string_view bytes);
-  // Call about once a second: what libzmq noted of refused connections is held until then.
+  // Call about once a second: what libzmq notes of connections is queued until then.
   [[nodiscard]] const RouterCounters& counters();
   [[nodiscard]] std::string endpoint() const;  // with the port that was bound
   void* zmq_handle() noexcept override;

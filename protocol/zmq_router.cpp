@@ -15,8 +15,7 @@ namespace {
 constexpr int kZapEnforceDomain = 93;
 constexpr int kHandshakeMs = 3000;
 constexpr int kBacklog = 4096;
-constexpr int kRefusals = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
 
 Status enforce_zap(void* socket, const std::string& domain) {
   ROLLBACK_TRY(set_option(socket, ZMQ_ZAP_DOMAIN, domain, "ZAP_DOMAIN"));
@@ -59,7 +58,7 @@ Result<std::unique_ptr<ZmqRouter>> ZmqRouter::bind(ZmqContext& context, const Op
   inner->max_message = options.max_message;
   ROLLBACK_ASSIGN(inner->socket, open_zmq_socket(context, ZMQ_ROUTER));
   ROLLBACK_TRY(configure(inner->socket.get(), options));
-  ROLLBACK_ASSIGN(inner->monitor, monitor_of(context, inner->socket.get(), kRefusals));
+  ROLLBACK_ASSIGN(inner->monitor, monitor_of(context, inner->socket.get(), kEvents));
   if (zmq_bind(inner->socket.get(), options.endpoint.c_str()) != 0)
     return fail_zmq("listen on " + options.endpoint);
   return std::unique_ptr<ZmqRouter>(new ZmqRouter(std::move(inner)));
@@ -91,7 +90,8 @@ Status ZmqRouter::send(const std::string& route, std::string_view bytes) {
 const RouterCounters& ZmqRouter::counters() {
   for (auto event = receive_event(inner_->monitor.get()); event && *event;
        event = receive_event(inner_->monitor.get()))
-    ++inner_->counters.refused;
+    ++((*event)->event == ZMQ_EVENT_ACCEPTED ? inner_->counters.connections
+                                             : inner_->counters.admitted);
   return inner_->counters;
 }
 

@@ -45,15 +45,16 @@ inline ZmqDealer::Event wait_event(ZmqDealer& dealer, Duration deadline = kSoon)
 // The next message of a router or dealer; nullopt at the deadline.
 template <typename Socket>
 auto wait_message(Socket& socket, Duration deadline = kSoon) {
-  auto message = socket.receive();
-  wait_until(
-      deadline,
-      [&] {
-        if (!*message) message = socket.receive();
-        return !message || message->has_value();
-      },
-      socket);
-  return message ? *message : decltype(*socket.receive())();
+  using Waiting = typename decltype(socket.receive())::value_type;
+  Waiting message;
+  const auto arrived = [&] {
+    auto next = socket.receive();
+    EXPECT_TRUE(next);
+    if (next) message = *std::move(next);
+    return message.has_value();
+  };
+  wait_until(deadline, arrived, socket);
+  return message;
 }
 
 template <typename T>
