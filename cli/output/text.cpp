@@ -103,22 +103,24 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 std::string Table::str(const Terminal& terminal) const {
-  std::vector<std::size_t> widths;
-  for (const auto& name : head_) widths.push_back(columns_of(name));
-  for (const auto& row : rows_)
-    for (std::size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], columns_of(row[i].text));
+  std::vector<std::size_t> shown;  // columns in which something stands
+  std::vector<std::size_t> widths(head_.size());
+  for (std::size_t i = 0; i < head_.size(); ++i) {
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], columns_of(row[i].text));
+    if (widths[i] > 0) shown.push_back(i);
+    widths[i] = std::max(widths[i], columns_of(head_[i]));
+  }
   std::size_t before_last = 0;
-  for (std::size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
-  if (terminal.out && before_last + 8 < terminal.width)
-    widths.back() = std::min(widths.back(), terminal.width - before_last);
+  for (const std::size_t i : shown)
+    if (i != shown.back()) before_last += widths[i] + 2;
+  if (!shown.empty() && terminal.out && before_last + 8 < terminal.width)
+    widths[shown.back()] = std::min(widths[shown.back()], terminal.width - before_last);
   std::string text;
   const auto line = [&](const std::vector<Cell>& row) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool last = i + 1 == row.size();
-      const std::string shown = cut(row[i].text, widths[i]);
-      text += toned(terminal, row[i].tone, shown);
-      if (!last) text.append(widths[i] - columns_of(shown) + 2, ' ');
+    for (const std::size_t i : shown) {
+      const std::string cell = cut(row[i].text, widths[i]);
+      text += toned(terminal, row[i].tone, cell);
+      if (i != shown.back()) text.append(widths[i] - columns_of(cell) + 2, ' ');
     }
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';

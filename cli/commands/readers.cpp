@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only looks: history, show, diff, plan, verify, health, status.
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/output/answer.h"
+
+namespace rollback {
+
+namespace {
+
+template <typename Request>
+void ask_when_chosen(CLI::App* command, Session& session, std::shared_ptr<Request> request) {
+  command->callback(
+      [&session, request] { ask_and_print(session, session.agent(), CommandBody(*request)); });
+}
+
+}  // namespace
+
+void add_readers(CLI::App& app, Session& session) {
+  auto history = std::make_shared<HistoryRequest>();
+  auto* command = app.add_subcommand("history", "Releases of this host and what happened to them");
+  command->add_option("-n,--max", history->limit, "Newest entries only")->type_name("N");
+  ask_when_chosen(command, session, history);
+
+  auto show = std::make_shared<ShowRequest>();
+  command = app.add_subcommand("show", "What a release is made of");
+  command->add_option("release", show->revision, "v2.4.1, v2.4.1@2 or run:ID")->required();
+  command->add_flag("--tree", show->tree, "Every path with mode and owner");
+  ask_when_chosen(command, session, show);
+
+  auto diff = std::make_shared<DiffRequest>();
+  diff->to = "live";
+  command = app.add_subcommand("diff", "What differs between two releases, or a release and now");
+  command->add_option("from", diff->from, "A release, or live")->required();
+  command->add_option("to", diff->to, "A release, or live (the default)");
+  command->add_flag("--stat", diff->stat, "Paths only");
+  ask_when_chosen(command, session, diff);
+
+  auto plan = std::make_shared<PlanRequest>();
+  command =
+      app.add_subcommand("plan", "The steps of a rollback, each with why and how to reverse it");
+  command->add_option("--to", plan->to, "A release (default: the previous good one)")
+      ->type_name("RELEASE");
+  command->add_flag("-D,--diff", plan->diff, "With the text of every change");
+  ask_when_chosen(command, session, plan);
+
+  auto verify = std::make_shared<VerifyRequest>();
+  command =
+      app.add_subcommand("verify", "This host against a release, and the release's stored content");
+  command->add_option("release", verify->revision, "Default: the deployed one");
+  ask_when_chosen(command, session, verify);
+
+  command = app.add_subcommand("health", "Ask every probe now");
+  ask_when_chosen(command, session, std::make_shared<HealthRequest>());
+  command = app.add_subcommand("status", "Release, health, running run, store and coordinator");
+  ask_when_chosen(command, session, std::make_shared<StatusRequest>());
+}
+
+void add_config(CLI::App& app, Session& session) {
+  auto* config = app.add_subcommand("config", "The agent's configuration");
+  config->require_subcommand(1);
+  auto* check = config->add_subcommand("check", "Could this host be rolled back? What is missing?");
+  ask_when_chosen(check, session, std::make_shared<ConfigCheckRequest>());
+}
+
+void add_snapshot(CLI::App& app, Session& session) {
+  auto request = std::make_shared<SnapshotRequest>();
+  auto* command = app.add_subcommand("snapshot", "Record what this host is now as a release");
+  command->add_option("release", request->label, "A version such as v2.4.1")->required();
+  command->add_flag("--unhealthy-ok", request->unhealthy_ok, "Record a red host, as failed");
+  command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
+  command->callback([&session, request] {
+    if (const auto label = ReleaseLabel::parse(request->label); !label) {
+      print_error(session, label.error().message);
+      session.exit = ExitCode::kUsage;
+      return;
+    }
+    ask_and_print(session, session.agent(), *request);
+  });
+}
+
+}  // namespace rollback

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// rollback and undo of this host.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/output/answer.h"
+
+namespace rollback {
+
+namespace {
+
+void refuse(Session& session, const std::string& sentence) {
+  print_error(session, sentence);
+  session.exit = ExitCode::kUsage;
+}
+
+// Without a target there is nothing to guess at: show what there is.
+void show_candidates(Session& session) {
+  refuse(session, "say where to: --to RELEASE, or --previous for the last good one. There are:");
+  ask_and_print(session, session.agent(), HistoryRequest{1});
+  session.exit = ExitCode::kUsage;
+}
+
+void run_rollback(Session& session, const RollbackRequest& request, bool previous) {
+  if (request.to.empty() && !previous) return show_candidates(session);
+  if (!request.to.empty() && previous)
+    return refuse(session, "--to and --previous exclude each other");
+  if (const auto name = RevisionName::parse(request.to); !request.to.empty() && !name)
+    return refuse(session, name.error().message);
+  const std::string target = request.to.empty() ? "the previous good release" : request.to;
+  if (!request.dry_run && !confirmed(session, "Take this host back to " + target + "?"))
+    return refuse(session, "not confirmed; nothing was changed");
+  ask_and_print(session, session.agent(), request);
+}
+
+}  // namespace
+
+void add_rollback(CLI::App& app, Session& session) {
+  auto request = std::make_shared<RollbackRequest>();
+  auto previous = std::make_shared<bool>(false);
+  auto* command = app.add_subcommand("rollback", "Take this host back to a release");
+  command->add_option("--to", request->to, "v2.4.1, v2.4.1@2 or run:ID")->type_name("RELEASE");
+  command->add_flag("--previous", *previous, "To the previous good release");
+  command->add_flag("-n,--dry-run", request->dry_run, "Plan and check everything, change nothing");
+  command->add_flag("--accept-removals", request->accept_removals,
+                    "Remove many files that no release recorded");
+  add_duration(*command, "--timeout", request->timeout, "Budget of the run (default 5m)");
+  command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
+  command->add_flag("-y,--yes", session.yes, "Do not ask");
+  command->callback([&session, request, previous] { run_rollback(session, *request, *previous); });
+
+  auto undo = std::make_shared<UndoRequest>();
+  command = app.add_subcommand("undo", "Take back what a run changed on this host");
+  command->add_option("run", undo->run, "Its id (default: the last run that changed something)");
+  command->add_flag("-n,--dry-run", undo->dry_run, "Plan and check everything, change nothing");
+  add_duration(*command, "--timeout", undo->timeout, "Budget of the run (default 5m)");
+  command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
+  command->add_flag("-y,--yes", session.yes, "Do not ask");
+  command->callback([&session, undo] {
+    const std::string which = undo->run.empty() ? "the last run" : "run " + undo->run;
+    if (!undo->dry_run && !confirmed(session, "Undo " + which + " on this host?"))
+      return refuse(session, "not confirmed; nothing was changed");
+    ask_and_print(session, session.agent(), *undo);
+  });
+}
+
+void add_runs(CLI::App& app, Session& session) {
+  auto* run = app.add_subcommand("run", "Runs of this host");
+  run->require_subcommand(1);
+  auto list = std::make_shared<RunListRequest>();
+  auto* command = run->add_subcommand("list", "Newest first");
+  command->add_option("-n,--max", list->limit, "How many (default 20; 0: all)")->type_name("N");
+  command->callback([&session, list] { ask_and_print(session, session.agent(), *list); });
+
+  auto show = std::make_shared<RunShowRequest>();
+  command = run->add_subcommand("show", "Everything that happened in a run");
+  command->add_option("run", show->run, "Its id, or the beginning of it")->required();
+  command->callback([&session, show] { ask_and_print(session, session.agent(), *show); });
+
+  auto watch = std::make_shared<RunWatchRequest>();
+  command = run->add_subcommand("watch", "Follow a run to its end");
+  command->add_option("run", watch->run, "Its id (default: the running one)");
+  command->add_option("--from", watch->from, "Number of the first event to show")->type_name("N");
+  command->callback([&session, watch] { ask_and_print(session, session.agent(), *watch); });
+
+  auto abort = std::make_shared<RunAbortRequest>();
+  command = run->add_subcommand("abort", "End a run; it takes back what it changed");
+  command->add_option("run", abort->run, "Its id")->required();
+  command->callback([&session, abort] { ask_and_print(session, session.agent(), *abort); });
+}
+
+}  // namespace rollback

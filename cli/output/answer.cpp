@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output/answer.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/output/rows.h"
+#include "cli/output/structured.h"
+#include "protocol/json.h"
+
+namespace rollback {
+
+void print_error(const Session& session, const std::string& sentence) {
+  fmt::print(stderr, "{} {}\n", toned(session.terminal, Tone::kBad, "rollbackctl:"),
+             printable(sentence));
+}
+
+void Answer::take(const Reply& reply) {
+  switch (session_.format) {
+    case Format::kTable:
+      return take_for_people(reply);
+    case Format::kJsonl:
+      fmt::print("{}\n", to_json(reply));
+      std::fflush(stdout);
+      return;
+    case Format::kJson:
+    case Format::kYaml:
+      json_.push_back(to_json(reply));
+      return;
+  }
+}
+
+void Answer::take_for_people(const Reply& reply) {
+  if (const auto line = line_of(session_, reply)) {
+    flush();
+    std::FILE* const to = line->talk ? stderr : stdout;
+    fmt::print(to, "{}", line->text);
+    std::fflush(to);
+    return;
+  }
+  const auto row = row_of(session_, reply);
+  auto& rows = table(row.table, row.head);
+  rows.add(row.cells);
+}
+
+Table& Answer::table(const std::string& name, const std::vector<std::string>& head) {
+  for (auto& [known, rows] : tables_)
+    if (known == name) return rows;
+  tables_.emplace_back(name, Table(head));
+  return tables_.back().second;
+}
+
+void Answer::flush() {
+  bool first = true;
+  for (const auto& [name, rows] : tables_) {
+    if (rows.empty()) continue;
+    fmt::print("{}{}", first ? "" : "\n", rows.str(session_.terminal));
+    first = false;
+  }
+  tables_.clear();
+  std::fflush(stdout);
+}
+
+void Answer::print_structured(const End& end) {
+  const std::string last = to_json(Reply{{}, 0, {}, end});
+  if (session_.format == Format::kJsonl) return fmt::print("{}\n", last);
+  json_.push_back(last);
+  fmt::print("{}", session_.format == Format::kJson ? json_document(json_) : yaml_document(json_));
+}
+
+void Answer::finish(const End& end) {
+  if (session_.format == Format::kTable)
+    flush();
+  else
+    print_structured(end);
+  std::fflush(stdout);
+  if (end.error) print_error(session_, end.error->message);
+  session_.exit = end.exit_code;
+  if (session_.detailed_exit_code && end.exit_code == ExitCode::kDone && !end.changed)
+    session_.exit = ExitCode::kNothingToDo;
+}
+
+void ask_and_print(Session& session, Client client, const CommandBody& body) {
+  Answer answer(session);
+  const auto end = client.ask(body, [&](const Reply& reply) { answer.take(reply); });
+  if (end) return answer.finish(*end);
+  answer.flush();
+  const bool detached = end.error().code == ErrorCode::kTimeout && session.interrupted();
+  if (detached) {
+    fmt::print(stderr,
+               "\nDetached; what was begun goes on. 'rollbackctl run watch' (or 'rollbackctl fleet "
+               "run watch') shows it, 'run abort' ends it.\n");
+    session.exit = ExitCode::kDetached;
+    return;
+  }
+  print_error(session, end.error().message);
+  session.exit = end.error().code == ErrorCode::kDenied ? ExitCode::kDenied : ExitCode::kUsage;
+}
+
+}  // namespace rollback

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A daemon's answers as people or scripts read them: results on stdout, talk on stderr. As a table,
+// lists are held back until the End, because their columns are as wide as their longest cell.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/output/text.h"
+#include "cli/session.h"
+#include "protocol/messages.h"
+
+namespace rollback {
+
+class Answer {
+ public:
+  explicit Answer(Session& session) : session_(session) {}
+
+  void take(const Reply& reply);
+  // Prints what was held back, and the error on stderr in one sentence.
+  void finish(const End& end);
+  // Prints tables held back so far (between two parts of a long answer).
+  void flush();
+
+ private:
+  void take_for_people(const Reply& reply);
+  Table& table(const std::string& name, const std::vector<std::string>& head);
+  void print_structured(const End& end);
+
+  Session& session_;
+  std::vector<std::pair<std::string, Table>> tables_;
+  std::vector<std::string> json_;
+};
+
+// Runs `body` against a client and prints its answer; the session's exit code is the End's.
+void ask_and_print(Session& session, Client client, const CommandBody& body);
+// "rollbackctl: sentence" on stderr.
+void print_error(const Session& session, const std::string& sentence);
+
+}  // namespace rollback

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output/rows.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace rollback {
+
+namespace {
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+Tone tone_of(EventLevel level) {
+  return level == EventLevel::kError     ? Tone::kBad
+         : level == EventLevel::kWarning ? Tone::kWarn
+                                         : Tone::kPlain;
+}
+
+std::string prefix(const Reply& reply) {
+  return reply.host.empty() ? "" : printable(reply.host) + ": ";
+}
+
+std::string joined(const std::vector<std::string>& texts, const char* separator) {
+  return printable(fmt::format("{}", fmt::join(texts, separator)));
+}
+
+std::string run_text(const Session& session, const Reply& reply, const RunRecord& run) {
+  const Terminal& terminal = session.terminal;
+  std::string text = fmt::format("{}run {} ({}{}{}): {}", prefix(reply), run.id.str(),
+                                 to_string(run.kind), run.from.empty() ? "" : " from " + run.from,
+                                 run.to.empty() ? "" : " to " + run.to,
+                                 toned(terminal, tone_of(run.outcome), to_string(run.outcome)));
+  if (run.outcome == RunOutcome::kSucceeded && !run.changed) text += ", there was nothing to do";
+  if (run.finished.ns > run.started.ns)
+    text += " in " + format_duration(run.finished - run.started);
+  text += '\n';
+  if (const auto times = times_text(run.times); !times.empty()) text += "  " + times + '\n';
+  for (const auto& finding : run.findings) text += "  " + printable(finding) + '\n';
+  return text;
+}
+
+std::string plan_text(const Session& session, const Reply& reply, const PlanItem& item) {
+  std::string text =
+      fmt::format("{}plan {}: {} -> {}, about {}\n", prefix(reply), item.digest.hex().substr(0, 12),
+                  item.plan.from.empty() ? "(unrecorded)" : item.plan.from, item.plan.to,
+                  format_duration(item.estimate));
+  for (const auto& warning : item.plan.warnings)
+    text += toned(session.terminal, Tone::kWarn, "  warning: " + printable(warning)) + '\n';
+  return text;
+}
+
+std::string rollout_text(const Session& session, const RolloutRecord& rollout) {
+  std::string text =
+      fmt::format("rollout {} to {}: {}", rollout.id.str(), rollout.to, to_string(rollout.state));
+  if (rollout.finished.ns > rollout.started.ns)
+    text += " after " + format_duration(rollout.finished - rollout.started);
+  return toned(session.terminal, Tone::kStrong, text) + '\n';
+}
+
+Row revision_row(const Session& session, const Reply& reply, const RevisionItem& item) {
+  const auto& revision = item.status.revision;
+  return {
+      "revisions",
+      {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT"},
+      {{printable(reply.host)},
+       {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain},
+       {fmt::format("{}{}", to_string(item.status.status), item.status.blocked ? " (blocked)" : ""),
+        item.current ? Tone::kGood : Tone::kPlain},
+       {time_text(revision.recorded, session.utc)},
+       {revision.snapshot.short_str()}}};
+}
+
+Row history_row(const Session& session, const Reply& reply, const HistoryEntry& entry) {
+  return {"history",
+          {"HOST", "SEQ", "TIME", "ACTION", "FROM", "TO", "OUTCOME", "BY", "WHY"},
+          {{printable(reply.host)},
+           {std::to_string(entry.seq)},
+           {time_text(entry.time, session.utc)},
+           {std::string(to_string(entry.action))},
+           {entry.from},
+           {entry.to},
+           {std::string(to_string(entry.outcome)), tone_of(entry.outcome)},
+           {printable(entry.actor)},
+           {printable(entry.reason)}}};
+}
+
+Row host_row(const Session& session, const HostItem& item) {
+  const bool online = item.online;
+  const bool accepted = item.admission == Admission::kAccepted;
+  return {"hosts",
+          {"HOST", "STATE", "RELEASE", "HEALTH", "LAST SEEN", "FINGERPRINT"},
+          {{printable(item.name)},
+           {accepted ? (online ? "online" : "offline") : std::string(to_string(item.admission)),
+            accepted && !online ? Tone::kBad
+            : accepted          ? Tone::kGood
+                                : Tone::kWarn},
+           {item.status.release.empty() ? "-" : item.status.release},
+           {std::string(to_string(item.health.verdict)), tone_of(item.health.verdict)},
+           {time_text(item.last_seen, session.utc)},
+           {item.fingerprint}}};
+}
+
+Row rollout_host_row(const RolloutHost& host) {
+  return {"rollout-hosts",
+          {"HOST", "WAVE", "STATE", "TIMES", "WHY"},
+          {{printable(host.name)},
+           {host.wave == 0 ? "-" : std::to_string(host.wave)},
+           {std::string(to_string(host.phase)), tone_of(host.phase)},
+           {times_text(host.times)},
+           {joined(host.findings, "; ")}}};
+}
+
+Row resource_row(const Reply& reply, const ResourceItem& item) {
+  std::vector<std::string> units;
+  for (const auto& unit : item.resource.units)
+    units.push_back(unit.name + (unit.active ? " (active, " : " (inactive, ") + unit.enablement +
+                    ")");
+  std::vector<std::string> paths;
+  for (const auto& path : item.resource.paths)
+    paths.push_back(path.path + (path.node ? "" : " (absent)"));
+  return {"resources",
+          {"HOST", "RESOURCE", "FILES", "SIZE", "UNITS", "PATHS"},
+          {{printable(reply.host)},
+           {fmt::format("{}/{}", to_string(item.resource.kind), item.resource.name)},
+           {std::to_string(item.files)},
+           {size_text(item.bytes)},
+           {joined(units, ", ")},
+           {joined(paths, " ")}}};
+}
+
+Row status_row(const Session&, const StatusItem& item) {
+  return {"status",
+          {"HOST", "RELEASE", "HEALTH", "RUN", "STORE", "COORDINATOR"},
+          {{printable(item.host)},
+           {item.release.empty() ? "-" : item.release},
+           {std::string(to_string(item.health)), tone_of(item.health)},
+           {item.run.empty() ? "-" : fmt::format("{} ({})", item.run, to_string(item.run_phase))},
+           {printable(item.store), item.store == "ok" ? Tone::kGood : Tone::kBad},
+           {printable(item.link)}}};
+}
+
+}  // namespace
+
+Tone tone_of(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::kHealthy:
+      return Tone::kGood;
+    case Verdict::kDegraded:
+      return Tone::kWarn;
+    case Verdict::kUnhealthy:
+      return Tone::kBad;
+    case Verdict::kUnknown:
+      return Tone::kDim;
+  }
+  return Tone::kPlain;
+}
+
+Tone tone_of(RunOutcome outcome) noexcept {
+  switch (outcome) {
+    case RunOutcome::kSucceeded:
+      return Tone::kGood;
+    case RunOutcome::kRunning:
+    case RunOutcome::kForgotten:
+      return Tone::kPlain;
+    case RunOutcome::kRefused:
+      return Tone::kWarn;
+    case RunOutcome::kRestored:
+    case RunOutcome::kInconsistent:
+      return Tone::kBad;
+  }
+  return Tone::kPlain;
+}
+
+Tone tone_of(HostPhase phase) noexcept {
+  switch (phase) {
+    case HostPhase::kDone:
+      return Tone::kGood;
+    case HostPhase::kRestored:
+    case HostPhase::kInconsistent:
+    case HostPhase::kUnknown:
+      return Tone::kBad;
+    case HostPhase::kUnready:
+    case HostPhase::kMissing:
+    case HostPhase::kOffline:
+    case HostPhase::kUndone:
+    case HostPhase::kUndoing:
+      return Tone::kWarn;
+    default:
+      return Tone::kPlain;
+  }
+}
+
+std::string times_text(const std::vector<PhaseTime>& times) {
+  std::string text;
+  for (const auto& time : times)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(time.phase),
+                        format_duration(time.took));
+  return text;
+}
+
+std::optional<Printed> line_of(const Session& session, const Reply& reply) {
+  const auto& terminal = session.terminal;
+  return std::visit(
+      Overloaded{
+          [&](const Line& line) -> std::optional<Printed> {
+            return Printed{
+                prefix(reply) + toned(terminal, tone_of(line.level), printable(line.text)) + '\n',
+                true};
+          },
+          [&](const EventItem& item) -> std::optional<Printed> {
+            return Printed{
+                fmt::format("{}{:<11} {}\n", prefix(reply), to_string(item.event.phase),
+                            toned(terminal, tone_of(item.event.level), printable(item.event.text))),
+                true};
+          },
+          [&](const RunRecord& run) -> std::optional<Printed> {
+            return Printed{run_text(session, reply, run), false};
+          },
+          [&](const PlanItem& item) -> std::optional<Printed> {
+            return Printed{plan_text(session, reply, item), false};
+          },
+          [&](const DiffItem& item) -> std::optional<Printed> {
+            std::string text = fmt::format(
+                "{}{} {}{}\n", prefix(reply), item.change, printable(item.path),
+                item.differences.empty() ? "" : " (" + joined(item.differences, ", ") + ")");
+            return Printed{text + item.text, false};
+          },
+          [&](const RolloutRecord& rollout) -> std::optional<Printed> {
+            return Printed{rollout_text(session, rollout), false};
+          },
+          [](const auto&) -> std::optional<Printed> { return std::nullopt; },
+      },
+      reply.body);
+}
+
+Row row_of(const Session& session, const Reply& reply) {
+  return std::visit(
+      Overloaded{
+          [&](const RevisionItem& item) { return revision_row(session, reply, item); },
+          [&](const HistoryEntry& entry) { return history_row(session, reply, entry); },
+          [&](const ResourceItem& item) { return resource_row(reply, item); },
+          [&](const StatusItem& item) { return status_row(session, item); },
+          [&](const HostItem& item) { return host_row(session, item); },
+          [&](const RolloutHost& host) { return rollout_host_row(host); },
+          [&](const PathItem& item) {
+            const auto& node = item.node;
+            return Row{
+                "paths",
+                {"KIND", "MODE", "OWNER", "SIZE", "PATH"},
+                {{std::string(to_string(node.kind))},
+                 {fmt::format("{:04o}", node.meta.mode)},
+                 {fmt::format("{}:{}",
+                              node.user.empty() ? std::to_string(node.meta.uid) : node.user,
+                              node.group.empty() ? std::to_string(node.meta.gid) : node.group)},
+                 {node.kind == NodeKind::kFile ? size_text(node.size) : "-"},
+                 {printable(item.path + (node.target.empty() ? "" : " -> " + node.target))}}};
+          },
+          [&](const PlanStep& step) {
+            return Row{"steps",
+                       {"PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
+                       {{std::string(to_string(step.phase))},
+                        {std::string(to_string(step.action))},
+                        {printable(step.subject)},
+                        {printable(step.why)},
+                        {printable(step.reverse)}}};
+          },
+          [&](const HealthItem& item) {
+            std::vector<std::string> red;
+            for (const auto& probe : item.probes)
+              if (!probe.green) red.push_back(probe.name + ": " + probe.answer);
+            return Row{"health",
+                       {"HOST", "HEALTH", "WHY"},
+                       {{printable(reply.host)},
+                        {std::string(to_string(item.verdict)), tone_of(item.verdict)},
+                        {red.empty() ? std::to_string(item.probes.size()) + " probes green"
+                                     : joined(red, "; ")}}};
+          },
+          [&](const Prepared& item) {
+            return Row{"prepared",
+                       {"HOST", "STEPS", "ESTIMATE", "PLAN"},
+                       {{printable(reply.host)},
+                        {item.changed ? std::to_string(item.steps) : "nothing to do"},
+                        {format_duration(item.estimate)},
+                        {item.plan_digest.hex().substr(0, 12)}}};
+          },
+          [&](const auto&) {
+            return Row{"other", {""}, {{""}}};
+          },
+      },
+      reply.body);
+}
+
+}  // namespace rollback
