@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All resources of the host -> one HostState. Walks managed paths only, relative to the root
 // handle. A file that is unreadable, vanishes, never holds still, or is setuid without permission
-// fails the capture by name; nothing of it becomes visible. A configured path or unit that is absent
-// is no failure here (a broken deploy may have removed it): `require_present` asks for them.
+// fails the capture by name; nothing of it becomes visible. A configured path or unit that is
+// absent is no failure here (a broken deploy may have removed it): `require_present` asks for them.
 // Used by the run thread.
 #pragma once
 
@@ -47,7 +47,8 @@ struct CaptureProgress {
 // Staging directories (kStageName at any level) are never captured.
 inline constexpr std::string_view kStageName = ".rollback";
 
-// `root` is what the resources' Platform has. `progress` may be empty; it is called after each file.
+// `root` is what the resources' Platform has. `progress` may be empty; it is called after each
+// file.
 //
 // `target`: the release this capture is to be compared with. What a resource owns follows from live
 // configuration (an nginx that refers to another certificate owns another file), so paths that only

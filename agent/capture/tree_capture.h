@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// One managed path -> its node, and everything below it -> trees and contents. Every directory is
+// read through a descriptor of its own, so that nobody who may write in it can lead the walk
+// elsewhere. Files are read whole, one at a time. Used by the run thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/capture/capture.h"
+#include "agent/capture/owner_names.h"
+#include "agent/options.h"
+
+namespace rollback {
+
+inline constexpr std::uint64_t kLargestFile = 2ULL * 1024 * 1024 * 1024;  // it is read whole
+
+// What all paths of one capture share.
+struct CaptureSession {
+  const Directory& root;
+  const OwnerNames& owners;
+  ContentSink& sink;
+  const std::function<void(const CaptureProgress&)>& progress;
+  CaptureProgress done;
+  Manifest manifest;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, HardLinkGroup> linked;  // by device and inode
+};
+
+// The names that `pattern` of `exclude` means: without '/' any name, with one at its beginning an
+// absolute path, otherwise a path below the managed one. '*' does not match '/'.
+bool is_excluded(const std::vector<std::string>& patterns, std::string_view managed,
+                 std::string_view path);
+
+// nullopt where nothing is there. Errors name the file:
+//   kConflict     it vanished, changed or gained neighbours while it was read
+//   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
+//   kUnsupported  another mount begins there, or the path is a socket, FIFO or device
+//   kInvalid      larger than kLargestFile, or nested too deeply
+Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,
+                                         const std::string& path);
+
+}  // namespace rollback
