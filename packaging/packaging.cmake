@@ -58,13 +58,13 @@ endmacro()
 
 rollback_package(rollback-agent "init-system-helpers, systemd (>= 252)" "rollbackctl"
   "Snapshots and takes back releases of one host
- The agent records what a release is made of on this host (nginx, systemd units,
- binaries, compose stacks, files) and restores it, checked, journaled and verified.")
+The agent records what a release is made of on this host (nginx, systemd units,
+binaries, compose stacks, files) and restores it, checked, journaled and verified.")
 rollback_package(rollback-coordinator "init-system-helpers, systemd (>= 252)" "rollbackctl"
   "Drives rollbacks of a whole fleet
- The coordinator knows the hosts, sends a rollback to them in health-gated waves
- and reports their health. It holds no host's file contents.")
+The coordinator knows the hosts, sends a rollback to them in health-gated waves
+and reports their health. It holds no host's file contents.")
 rollback_package(rollbackctl "" "rollback-agent | rollback-coordinator"
   "Command line of the rollback agent and coordinator
- Snapshots, history, differences, plans and rollbacks of a host or a fleet.")
+Snapshots, history, differences, plans and rollbacks of a host or a fleet.")
 include(CPack)
