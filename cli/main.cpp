@@ -55,7 +55,7 @@ void add_globals(CLI::App& app, Session& session) {
 int run(int argc, char** argv) {
   SystemRandom random;
   const SystemClock clock;
-  Session session{random, clock, [] { return interrupted != 0; }, find_terminal()};
+  Session session(random, clock, [] { return interrupted != 0; }, find_terminal());
   CLI::App app(
       "Rollback for fleets without Kubernetes.\nExit codes: 0 done, 1 usage, 2 refused, 4 "
       "failed and restored, 5 inconsistent, 6 partial or paused, 7 locked, 8 denied, 9 timed "

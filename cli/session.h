@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "cli/client.h"
 #include "core/clock.h"
@@ -23,6 +24,13 @@ struct Terminal {
 };
 
 struct Session {
+  Session(Random& random_in, const Clock& clock_in, std::function<bool()> interrupted_in,
+          const Terminal& terminal_in)
+      : random(random_in),
+        clock(clock_in),
+        interrupted(std::move(interrupted_in)),
+        terminal(terminal_in) {}
+
   Random& random;
   const Clock& clock;
   std::function<bool()> interrupted;

@@ -23,7 +23,8 @@ struct HostIdentity {
 struct Host {
   HostIdentity identity;
   RunDeps deps;            // run thread only, except stores, options, clock and random
-  RollbackEngine& engine;  // run thread only
+  Platform platform;       // run thread only
+  RollbackEngine& engine;  // run thread only, except holder()
   RunHub& hub;
   HealthMonitor& health;
   Worker& run_worker;    // captures, plans, runs: whatever touches the host's files or units

@@ -16,7 +16,9 @@
 
 namespace rollback {
 
-struct ToLink {};
+struct ToLink {
+  bool operator==(const ToLink&) const = default;
+};
 using Destination = std::variant<ConnectionId, ToLink>;
 
 struct Outgoing {

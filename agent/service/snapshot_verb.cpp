@@ -91,12 +91,9 @@ void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& aske
                        recorded.error().code == ErrorCode::kNotFound;
     return stream.fail(usage ? ExitCode::kUsage : exit_code_of(recorded.error()), recorded.error());
   }
-  RevisionItem item;
-  item.status.revision = recorded->revision;
-  item.status.status =
+  const auto status =
       recorded->revision.healthy ? ReleaseStatus::kDeployed : ReleaseStatus::kFailed;
-  item.current = true;
-  stream.send(item);
+  stream.send(RevisionItem{{recorded->revision, status, false}, true});
   if (recorded->existed)
     stream.note(EventLevel::kInfo,
                 recorded->revision.name.str() + " is recorded already with exactly this content");

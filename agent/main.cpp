@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// rollback-agent: names concrete classes and starts the loop.
+#include <fmt/format.h>
+#include <malloc.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+
+#include "agent/apply/recovery.h"
+#include "agent/platform/notify.h"
+#include "agent/platform/sd_service_manager.h"
+#include "agent/platform/transient_unit.h"
+#include "agent/service/agent.h"
+#include "agent/service/identity.h"
+#include "agent/service/self_check.h"
+#include "core/version.h"
+
+namespace rollback {
+namespace {
+
+volatile std::sig_atomic_t stopping = 0;
+Poller* signalled_poller = nullptr;
+
+struct Arguments {
+  std::string config = "/etc/rollback/agent.yaml";
+  std::string state = "/var/lib/rollback-agent";
+  std::string socket = "/run/rollback-agent/agent.sock";
+};
+
+void stop_on_signals(Poller& poller) {
+  signalled_poller = &poller;
+  struct sigaction action {};
+  action.sa_handler = [](int) {
+    stopping = 1;
+    signalled_poller->wake();
+  };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Result<AgentOptions> load_options(const Directory& root, const std::string& path) {
+  ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
+  ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
+  ROLLBACK_ASSIGN(const auto text, file.read_all(1024 * 1024));
+  return AgentOptions::parse(text, path);
+}
+
+Result<Directory> open_state(const Directory& root, const std::string& path) {
+  return root.open_directory(path.substr(1), Crossing::kAllow);
+}
+
+void log_findings(const std::vector<CheckFinding>& findings) {
+  for (const auto& finding : findings)
+    spdlog::log(finding.fatal ? spdlog::level::err : spdlog::level::warn, "{}", finding.text);
+}
+
+const char* env(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Everything of one thread that talks to systemd.
+struct Systemd {
+  std::unique_ptr<SdServiceManager> services;
+  TransientUnitRunner programs;
+  HostProber prober;
+
+  static Result<std::unique_ptr<Systemd>> connect(const Clock& clock, Random& random) {
+    ROLLBACK_ASSIGN(auto services, SdServiceManager::connect(clock));
+    return std::make_unique<Systemd>(std::move(services), clock, random);
+  }
+  Systemd(std::unique_ptr<SdServiceManager> manager, const Clock& clock, Random& random)
+      : services(std::move(manager)), programs(clock, random), prober(*services, programs, clock) {}
+};
+
+Status serve(const Arguments& arguments) {
+  const SystemClock clock;
+  SystemRandom random;
+  KernelSyscalls calls;
+  ROLLBACK_ASSIGN(auto root, Directory::open_root(calls, "/"));
+  ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+  ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
+  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state));
+  if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
+  const auto findings = self_check(root, options);
+  log_findings(findings);
+  for (const auto& finding : findings)
+    if (finding.fatal) return fail(ErrorCode::kDenied, "not ready to roll back; see above");
+
+  ROLLBACK_ASSIGN(auto database, Database::open(arguments.state + "/store"));
+  BlobStore blobs(*database);
+  SnapshotStore snapshots(*database, blobs);
+  RunStore runs(*database);
+  ROLLBACK_ASSIGN(const auto identity, load_identity(root, state, options, clock, random));
+  ROLLBACK_ASSIGN(const auto run_systemd, Systemd::connect(clock, random));
+  ROLLBACK_ASSIGN(const auto probe_systemd, Systemd::connect(clock, random));
+  const Platform platform{root, *run_systemd->services, run_systemd->programs};
+  const auto resources = make_resources(options.resources, platform);
+  const RunDeps deps{root,
+                     state,
+                     arguments.state,
+                     options,
+                     resources,
+                     snapshots,
+                     blobs,
+                     runs,
+                     *run_systemd->services,
+                     run_systemd->programs,
+                     run_systemd->prober,
+                     clock,
+                     random};
+  RollbackEngine engine(deps);
+  RunHub hub(runs, clock);
+  Poller poller;
+  stop_on_signals(poller);
+  Outbox outbox([&poller] { poller.wake(); });
+  Worker probe_worker("probes", clock);
+  Worker query_worker("queries", clock);
+  Worker run_worker("runs", clock);
+  HealthMonitor health(options.health, probe_systemd->prober, probe_worker, clock);
+  Host host{identity.host, deps, platform, engine, hub, health, run_worker, query_worker};
+  ZmqContext context;
+  ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
+  Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
+  Agent agent(
+      {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stopping != 0; },
+       [](const std::string& text) { spdlog::info("{}", text); }},
+      std::move(targets), std::move(link));
+  ROLLBACK_TRY(run_worker.post({"finishing an interrupted run", std::chrono::minutes(15),
+                                [&] { finish_interrupted(host); }}));
+  ROLLBACK_ASSIGN(const auto socket, socket_options(arguments.socket, options));
+  ROLLBACK_TRY(agent.listen(socket));
+  ROLLBACK_TRY(notify_ready());
+  spdlog::info("ready: host {} ({}), {} resources", identity.host.name, identity.host.id.str(),
+               options.resources.size());
+  ROLLBACK_TRY(agent.run());
+  (void)notify_stopping();
+  return {};
+}
+
+int run(int argc, char** argv) {
+  // Few threads, mostly idle: one arena keeps the idle agent small.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  Arguments arguments;
+  CLI::App app("The agent of rollbackctl: snapshots and rolls back this host", "rollback-agent");
+  app.set_version_flag("--version", std::string("rollback-agent ") + kVersion);
+  app.add_option("--config", arguments.config, "Configuration (default /etc/rollback/agent.yaml)");
+  app.add_option("--state", arguments.state, "Store, journal and keys");
+  app.add_option("--socket", arguments.socket, "Socket for rollbackctl");
+  bool check = false;
+  app.add_flag("--check", check, "Check the configuration's text and leave");
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_pattern("%v");
+  if (*env("JOURNAL_STREAM") == '\0') spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");
+  const auto status = [&]() -> Status {
+    if (!check) return serve(arguments);
+    KernelSyscalls calls;
+    ROLLBACK_ASSIGN(const auto root, Directory::open_root(calls, "/"));
+    ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+    fmt::print("{}: good, {} resources\n", arguments.config, options.resources.size());
+    return {};
+  }();
+  if (status) return 0;
+  fmt::print(stderr, "rollback-agent: {}\n", status.error().message);
+  return 1;
+}
+
+}  // namespace
+}  // namespace rollback
+
+int main(int argc, char** argv) {
+  try {
+    return rollback::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "rollback-agent: {}\n", error.what());
+    return 1;
+  }
+}
