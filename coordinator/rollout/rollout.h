@@ -15,7 +15,6 @@
 #include <variant>
 #include <vector>
 
-#include "model/exit_code.h"
 #include "model/rollout.h"
 
 namespace rollback {
@@ -105,8 +104,5 @@ std::vector<RolloutAction> outstanding(const RolloutRecord& state);
 
 // When the next Tick matters: the rollout's deadline or the end of a batch wait.
 std::optional<WallTime> next_deadline(const RolloutRecord& state, WallTime now);
-
-// Precedence 5 > 6 > 9 > 4 > 2 > 0 over the hosts.
-ExitCode exit_code_of(const RolloutRecord& state);
 
 }  // namespace rollback
