@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +21,7 @@ using namespace std::chrono_literals;
 inline constexpr Duration kSoon = 10s;      // for what must happen
 inline constexpr Duration kAWhile = 600ms;  // for what must not
 
-// Polls `sockets` until `done` says so; false at the deadline.
+// Polls `sockets` until `done` says so, which is asked at least each 20 ms; false at the deadline.
 template <typename Done, typename... Sockets>
 bool wait_until(Duration deadline, Done done, Sockets&... sockets) {
   Poller poller;
@@ -29,7 +30,7 @@ bool wait_until(Duration deadline, Done done, Sockets&... sockets) {
   const BootTime end = clock.boot() + deadline;
   while (!done()) {
     const Duration left = end - clock.boot();
-    if (left <= Duration::zero() || !poller.poll(left)) return false;
+    if (left <= Duration::zero() || !poller.poll(std::min<Duration>(left, 20ms))) return false;
   }
   return true;
 }

@@ -7,7 +7,7 @@
 
 #include <thread>
 
-#include "link_fixture.h"
+#include "tests/protocol/link_fixture.h"
 
 namespace rollback {
 namespace {
@@ -176,7 +176,7 @@ TEST_F(ZmqLink, ConnectsAgainByItselfAfterTheServerWasAway) {
   EXPECT_TRUE(wait_message(*router));
 }
 
-TEST_F(ZmqLink, TellsOfAServerThatSendsTooMuch) {
+TEST_F(ZmqLink, StaysDisconnectedFromAServerThatSentTooMuch) {
   const auto agent = connected_dealer(web1, *router);
   ASSERT_TRUE(agent->send("hello"));
   const auto hello = wait_message(*router);
@@ -192,7 +192,8 @@ TEST_F(ZmqLink, TellsOfAServerThatSendsTooMuch) {
   ASSERT_TRUE(router->send(small_hello->route, std::string(4000, 'x')));
 
   EXPECT_EQ(wait_event(*small), Event::kDisconnected);
-  EXPECT_EQ(wait_event(*small, kAWhile), Event::kConnected);
+  // This is why a dealer that stays disconnected has to be built anew.
+  EXPECT_EQ(wait_event(*small, kAWhile), Event::kNone);
 }
 
 // Answers every ZAP request with 200 and an empty User-Id until it is destroyed.

@@ -8,8 +8,8 @@
 
 #include <vector>
 
-#include "link_fixture.h"
 #include "protocol/zmq_channel.h"
+#include "tests/protocol/link_fixture.h"
 
 namespace rollback {
 namespace {
