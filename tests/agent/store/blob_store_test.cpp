@@ -101,8 +101,7 @@ TEST_F(BlobStoreTest, IsHealedByPuttingTheContentAgain) {
 
 TEST_F(BlobStoreTest, TakesContentsFromSeveralThreads) {
   const auto put_many = [&](int first) {
-    for (int i = 0; i < 200; ++i)
-      ASSERT_TRUE(blobs_.put("content " + std::to_string(first + i)));
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(blobs_.put("content " + std::to_string(first + i)));
   };
   std::thread other(put_many, 100);
   put_many(0);
