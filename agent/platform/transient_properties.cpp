@@ -16,18 +16,19 @@ constexpr std::uint64_t kTasksMax = 256;
 // systemd's own limit comes later than the runner's: it is for an agent that died in the meantime.
 constexpr Duration kAfterDeadline = std::chrono::seconds(2);
 
+// ExecStartEx, since ExecStart would expand "$NAME" in the arguments.
 int append_exec(sd_bus_message* message, const std::vector<std::string>& argv) {
   std::vector<char*> words;
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   int step = sd_bus_message_open_container(message, 'r', "sv");
-  if (step >= 0) step = sd_bus_message_append(message, "s", "ExecStart");
-  if (step >= 0) step = sd_bus_message_open_container(message, 'v', "a(sasb)");
-  if (step >= 0) step = sd_bus_message_open_container(message, 'a', "(sasb)");
-  if (step >= 0) step = sd_bus_message_open_container(message, 'r', "sasb");
+  if (step >= 0) step = sd_bus_message_append(message, "s", "ExecStartEx");
+  if (step >= 0) step = sd_bus_message_open_container(message, 'v', "a(sasas)");
+  if (step >= 0) step = sd_bus_message_open_container(message, 'a', "(sasas)");
+  if (step >= 0) step = sd_bus_message_open_container(message, 'r', "sasas");
   if (step >= 0) step = sd_bus_message_append(message, "s", argv.front().c_str());
   if (step >= 0) step = sd_bus_message_append_strv(message, words.data());
-  if (step >= 0) step = sd_bus_message_append(message, "b", 0);
+  if (step >= 0) step = sd_bus_message_append(message, "as", 1, "no-env-expand");
   for (int container = 0; container < 4 && step >= 0; ++container)
     step = sd_bus_message_close_container(message);
   return step;

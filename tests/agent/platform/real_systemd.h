@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests that need a real systemd as PID 1: they skip elsewhere. They write units into
+// /run/systemd/system and take them away again.
+#pragma once
+
+#include <gmock/gmock.h>
+
+#include <set>
+#include <string>
+
+#include "agent/platform/sd_service_manager.h"
+#include "core/random.h"
+
+namespace rollback {
+
+class RealSystemd : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // Writes a unit; needs daemon_reload() to be seen. Removed with its runs after the test.
+  void write_unit(const std::string& name, const std::string& text);
+  void write_file(const std::string& path, const std::string& text);
+  // Runs a program through the runner under test's rival: a plain child process.
+  std::string run(const std::vector<std::string>& argv);
+
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<SdServiceManager> services_;
+
+ private:
+  std::set<std::string> units_;
+};
+
+constexpr Duration kSoon = std::chrono::seconds(10);
+
+}  // namespace rollback
