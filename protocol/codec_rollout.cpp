@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rollouts, their policies and hosts.
-#include <cstring>
+#include <algorithm>
 
 #include "protocol/wire.h"
 
 namespace rollback::wire {
 
 namespace {
+
+// One byte holds the count; a host told this often has long been given up.
+constexpr std::uint32_t kMaxAttempts = 255;
 
 std::uint64_t word_at(std::string_view bytes, std::size_t index) {
   std::uint64_t word = 0;
@@ -70,6 +73,7 @@ void write(RolloutHost::Builder to, const rollback::RolloutHost& from) {
   to.setRunPhase(static_cast<std::uint8_t>(from.run_phase));
   to.setWave(from.wave);
   to.setChanged(from.changed);
+  to.setAttempts(static_cast<std::uint8_t>(std::min(from.attempts, kMaxAttempts)));
   put_list(to, &RolloutHost::Builder::initFindings, from.findings);
   put_times(to, from.times);
 }
@@ -86,6 +90,7 @@ rollback::RolloutHost read(RolloutHost::Reader from) {
   host.run_phase = known<RunPhase>(from.getRunPhase());
   host.wave = from.getWave();
   host.changed = from.getChanged();
+  host.attempts = from.getAttempts();
   host.findings = read_strings(from.getFindings());
   host.times = read_times(from);
   return host;
@@ -103,6 +108,8 @@ void write(Rollout::Builder to, const RolloutRecord& from) {
   to.setStartedNs(from.started.ns);
   to.setFinishedNs(from.finished.ns);
   to.setExitCode(from.exit_code);
+  to.setWave(from.wave);
+  to.setNextWaveNs(from.next_wave.ns);
 }
 
 RolloutRecord read(Rollout::Reader from) {
@@ -118,6 +125,8 @@ RolloutRecord read(Rollout::Reader from) {
   rollout.started = {from.getStartedNs()};
   rollout.finished = {from.getFinishedNs()};
   rollout.exit_code = static_cast<int>(known_exit_code(from.getExitCode()));
+  rollout.wave = from.getWave();
+  rollout.next_wave = {from.getNextWaveNs()};
   return rollout;
 }
 

@@ -175,6 +175,7 @@ struct RolloutHost {
   findings @11 :List(Text);
   timePhases @12 :List(UInt8);
   timeNs @13 :List(Int64);
+  attempts @14 :UInt8;
 }
 
 struct Rollout {
@@ -189,6 +190,8 @@ struct Rollout {
   startedNs @8 :Int64;
   finishedNs @9 :Int64;
   exitCode @10 :Int32;
+  wave @11 :UInt32;
+  nextWaveNs @12 :Int64;
 }
 
 struct ProbeResult {
