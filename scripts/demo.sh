@@ -46,13 +46,13 @@ until_true() {
   shift 2
   until "$@"; do
     [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for $what; look with: tests/fleet/fleet.py --name demo exec coord -- rollbackctl fleet status"
-    read -rt 0.2 <> <(:) || true
+    sleep 0.2
   done
 }
 
 page() { on "$1" curl -s -m 3 -o /dev/null -w '%{http_code}' http://127.0.0.1/healthz || true; }
 answers() { [ "$(page "$1")" = "$2" ]; }
-healthy_hosts() { ctl -o json fleet health 2>/dev/null | grep -oE '"(verdict|health)": *"healthy"' | wc -l; }
+healthy_hosts() { ctl fleet health 2>/dev/null | grep -cE '^web[0-9]+ .*\bhealthy\b'; } # not unhealthy
 none_healthy() { [ "$(healthy_hosts)" -eq 0 ]; }
 all_healthy() { [ "$(healthy_hosts)" -ge "$hosts" ]; }
 
