@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a host's processes are counted.
+"""Where a host's processes are counted: every host needs a group of its own.
 
-With systemd as PID 1, systemd-nspawn asks it for a scope and nothing is done here. Without, it runs
-with --keep-unit and *shares* the caller's group: all hosts would then see each other's services
-in one tree, so every host gets a group of its own first.
+systemd-nspawn runs with --keep-unit and takes the group it is started in. Hosts in one group would
+see each other's services in one tree. With systemd as PID 1 the group is a delegated scope; without,
+it is made here in the hierarchies that the host's systemd manages.
 """
 import os
+import uuid
 from pathlib import Path
 
 from .process import poll_until
@@ -16,6 +17,15 @@ PARENT = "rollbackctl-fleet"
 
 def machine_has_systemd():
     return os.path.isdir("/run/systemd/system")
+
+
+def own_scope(name):
+    """The prefix of a command that shall run in a scope of its own; empty without systemd."""
+    if not machine_has_systemd():
+        return []
+    # A fresh name each time: a scope whose processes were killed may linger under its own.
+    return ["systemd-run", "--scope", "--quiet", "--collect", "--slice=machine.slice", "--property=Delegate=yes",
+            f"--unit={name}-{uuid.uuid4().hex[:8]}", "--"]
 
 
 def trees():

@@ -28,9 +28,17 @@ def remove_tree(path):
     run("rm", "-rf", "--one-file-system", "--", path)
 
 
-def copy_tree(source, target):
-    """A full copy with owners, xattrs, ACLs and hard links; shares blocks where the file system can."""
-    run("cp", "-a", "--reflink=auto", "--", source, target)
+def copy_without_usr(image, root):
+    """Copies everything but /usr, with owners, xattrs, ACLs and hard links."""
+    copied = [entry for entry in image.iterdir() if entry.name != "usr"]
+    run("cp", "-a", "--reflink=auto", "--", *copied, root)
+
+
+def layer_tree(image, root):
+    """A copy to install packages in. /usr is hard links: dpkg replaces files there, it never writes into one."""
+    root.mkdir()
+    copy_without_usr(image, root)
+    run("cp", "-al", "--", image / "usr", root / "usr")
 
 
 def plain_root(image, folder):
@@ -42,8 +50,7 @@ def plain_root(image, folder):
     root = folder / "root"
     for part in (root / "usr", folder / "local"):
         part.mkdir(parents=True)
-    copied = [entry for entry in image.iterdir() if entry.name != "usr"]
-    run("cp", "-a", "--reflink=auto", "--", *copied, root)
+    copy_without_usr(image, root)
     run("cp", "-aT", "--", image / "usr/local", folder / "local")
     mount_overlay(image / "usr", folder, root / "usr")
     run("mount", "--bind", folder / "local", root / "usr/local")

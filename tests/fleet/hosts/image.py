@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .disk import copy_tree, mounts_below, remove_tree, require_space, write_file
+from .disk import layer_tree, mounts_below, remove_tree, require_space, write_file
 from .errors import FleetError
 from .process import run
 
@@ -29,7 +29,8 @@ e2scrub_reap.service fstrim.timer logrotate.timer console-getty.service getty@tt
 systemd-networkd-wait-online.service""".split()
 RECIPE = "1"  # raise when build_base changes what it makes
 BASE_BYTES = 700 << 20  # mmdebstrap's peak
-KEPT_LAYERS = 4
+KEPT_LAYERS = 6
+KEPT_BASES = 2
 CHROOT_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
                       "LC_ALL": "C.UTF-8"}
 
@@ -121,6 +122,8 @@ def base_image():
             with building(final) as partial:
                 build_base(partial, suite, sources)
             talk(f"base image ready in {time.monotonic() - started:.1f} s: {final}")
+        os.utime(final)
+        prune(cache, "base-*", KEPT_BASES)
     return final
 
 
@@ -164,10 +167,10 @@ def layer_image(base, role, folder):
         if not final.is_dir():
             require_space(cache, BASE_BYTES, "a package layer")
             with building(final) as partial:
-                copy_tree(base, partial)
+                layer_tree(base, partial)
                 install_debs(partial, debs)
-            prune_layers(cache, keep=final)
         os.utime(final)
+        prune(cache, "layer-*", KEPT_LAYERS)
     return final
 
 
@@ -186,11 +189,11 @@ def install_debs(root, debs):
     remove_tree(inbox)
 
 
-def prune_layers(cache, keep):
-    """Keeps the layers used last; one that is the lower directory of a running host stays."""
+def prune(cache, pattern, count):
+    """Keeps the images used last, and whatever is under a running host."""
     with open("/proc/self/mountinfo", encoding="utf-8") as table:
         mounted = table.read()
-    layers = sorted(cache.glob("layer-*"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for old in layers[KEPT_LAYERS:]:
-        if old != keep and str(old) not in mounted and not mounts_below(old):
+    images = sorted(cache.glob(pattern), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in images[count:]:
+        if str(old) not in mounted and not mounts_below(old):
             remove_tree(old)

@@ -58,12 +58,12 @@ class Machine:
                                           env={"PATH": ENVIRONMENT["PATH"], "SYSTEMD_SECCOMP": "0"})
 
     def command(self):
-        options = ["--boot", "--quiet", "--register=no", "--settings=no", "--console=passive", "--resolv-conf=off",
-                   "--timezone=off", "--link-journal=no", "--capability=CAP_NET_ADMIN"]
-        if not cgroups.machine_has_systemd():
-            options.append("--keep-unit")
-        return ["systemd-nspawn", "-D", str(self.root), f"--machine={self.fleet}-{self.name}",
-                f"--hostname={self.name}", f"--network-namespace-path={self.netns}", *options]
+        """argv of the host; --scope and every program after it keep the pid that was recorded."""
+        argv = ["systemd-nspawn", "-D", str(self.root), f"--machine={self.fleet}-{self.name}",
+                f"--hostname={self.name}", f"--network-namespace-path={self.netns}", "--boot", "--quiet",
+                "--register=no", "--keep-unit", "--settings=no", "--console=passive", "--resolv-conf=off",
+                "--timezone=off", "--link-journal=no", "--capability=CAP_NET_ADMIN"]
+        return cgroups.own_scope(f"rollbackctl-{self.fleet}-{self.name}") + argv
 
     def _before_exec(self):
         pid = os.getpid()
