@@ -32,29 +32,16 @@ std::string Link::state() const {
 void Link::tick() {
   if (targets_.empty()) return;
   const BootTime now = deps_.clock.boot();
-  if (!dealer_ && !enrolment_) {
+  if (enrolment_) return tick_enrolment();
+  if (!dealer_) {
     if (now >= next_attempt_) open();
     return;
   }
-  if (enrolment_) {
-    if (now - opened_at_ > kEnrolling) {
-      close();
-      retry_later(kAfterRefusal);
-    }
-    return;
+  for (auto event = dealer_->next_event(); event != ZmqDealer::Event::kNone;
+       event = dealer_->next_event()) {
+    on_event(event);
+    if (!dealer_) return;
   }
-  const auto event = dealer_->next_event();
-  if (event == ZmqDealer::Event::kRefused) {
-    close();
-    refused_ = true;
-    return begin_enrolment();
-  }
-  if (event == ZmqDealer::Event::kConnected) {
-    // A coordinator that was restarted knows nobody: introduce ourselves on every connection.
-    if (const auto hello = encode_agent_message(deps_.hello)) (void)dealer_->send(*hello);
-    heard_at_ = now;
-  }
-  if (event == ZmqDealer::Event::kDisconnected) welcomed_ = false;
   if (now - heard_at_ > kSilence) {
     close();
     next_target();
@@ -64,6 +51,41 @@ void Link::tick() {
     next_heartbeat_ = now + kHeartbeat;
     if (const auto beat = encode_agent_message(deps_.heartbeat())) (void)dealer_->send(*beat);
   }
+}
+
+void Link::on_event(ZmqDealer::Event event) {
+  switch (event) {
+    case ZmqDealer::Event::kConnected:
+      // A coordinator that was restarted knows nobody: introduce ourselves on every connection.
+      if (const auto hello = encode_agent_message(deps_.hello)) (void)dealer_->send(*hello);
+      heard_at_ = deps_.clock.boot();
+      return;
+    case ZmqDealer::Event::kDisconnected:
+      welcomed_ = false;
+      return;
+    case ZmqDealer::Event::kRefused:
+      close();
+      refused_ = true;
+      return begin_enrolment();
+    case ZmqDealer::Event::kBroken:
+      close();
+      next_target();
+      return retry_later(kAfterSilence);
+    case ZmqDealer::Event::kNone:
+      return;
+  }
+}
+
+void Link::tick_enrolment() {
+  for (auto event = enrolment_->next_event(); event != ZmqDealer::Event::kNone;
+       event = enrolment_->next_event()) {
+    if (event != ZmqDealer::Event::kConnected) continue;
+    if (const auto request = encode_enrolment_request({deps_.hello}))
+      (void)enrolment_->send(*request);
+  }
+  if (deps_.clock.boot() - opened_at_ <= kEnrolling) return;
+  close();
+  retry_later(kAfterRefusal);
 }
 
 void Link::send(const Reply& reply) {
@@ -129,12 +151,10 @@ void Link::on_message(const CoordinatorMessage& message) {
 void Link::begin_enrolment() {
   auto socket =
       ZmqDealer::connect(deps_.context, {target().enrolment, target().server_key, deps_.keys});
-  const auto request = encode_enrolment_request({deps_.hello});
-  if (!socket || !request) return retry_later(kSilence);
+  if (!socket) return retry_later(kSilence);
   enrolment_ = *std::move(socket);
   opened_at_ = deps_.clock.boot();
   deps_.poller.watch(*enrolment_, [this] { receive_enrolment(); });
-  (void)enrolment_->send(*request);
 }
 
 void Link::receive_enrolment() {

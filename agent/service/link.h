@@ -54,7 +54,9 @@ class Link {
   void retry_later(Duration at_least);
   void receive();
   void on_message(const CoordinatorMessage& message);
+  void on_event(ZmqDealer::Event event);
   void begin_enrolment();
+  void tick_enrolment();
   void receive_enrolment();
   [[nodiscard]] const LinkTarget& target() const { return targets_[current_]; }
 
