@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/agent/store/sample_state.h"
@@ -51,8 +52,10 @@ class Crash : public testing::Test {
     const auto state = stores.snapshots.load_state(revision.snapshot);
     ASSERT_TRUE(state) << state.error().message;
     EXPECT_EQ(state->manifest, sample.state.manifest);
-    for (const auto& [path, node] : state->manifest)
-      if (node.kind == NodeKind::kFile) EXPECT_TRUE(stores.blobs.get(node.content)) << path;
+    for (const auto& [path, node] : state->manifest) {
+      if (node.kind != NodeKind::kFile) continue;
+      EXPECT_TRUE(stores.blobs.get(node.content)) << path;
+    }
   }
 };
 

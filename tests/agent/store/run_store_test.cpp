@@ -33,12 +33,14 @@ class RunStoreTest : public testing::Test {
   }
   std::vector<std::string> newest(std::size_t limit) {
     std::vector<std::string> found;
-    for (const auto& one : store_.newest(limit).value()) found.push_back(one.id.str());
+    const auto all = store_.newest(limit).value();
+    for (const auto& one : all) found.push_back(one.id.str());
     return found;
   }
   std::vector<std::string> events(const RunId& id, std::uint64_t from) {
     std::vector<std::string> found;
-    for (const auto& one : store_.events(id, from).value()) found.push_back(one.text);
+    const auto all = store_.events(id, from).value();
+    for (const auto& one : all) found.push_back(one.text);
     return found;
   }
 };

@@ -36,13 +36,14 @@ class SnapshotStoreTest : public testing::Test {
   }
   std::vector<std::string> names() {
     std::vector<std::string> found;
-    for (const auto& revision : store_.revisions().value()) found.push_back(revision.name.str());
+    const auto all = store_.revisions().value();
+    for (const auto& revision : all) found.push_back(revision.name.str());
     return found;
   }
   std::vector<std::string> history() {
     std::vector<std::string> found;
-    for (const auto& one : store_.history().value())
-      found.push_back(std::to_string(one.seq) + " " + one.to);
+    const auto all = store_.history().value();
+    for (const auto& one : all) found.push_back(std::to_string(one.seq) + " " + one.to);
     return found;
   }
   void overwrite(Table table, std::string_view key, std::optional<std::string> value) {
