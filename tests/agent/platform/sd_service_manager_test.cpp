@@ -217,7 +217,7 @@ TEST_F(DeadBusTest, AJobThatEndsTheBusIsStillJudged) {
 
 TEST_F(DeadBusTest, AFrozenBusIsLeftAfterTwoSeconds) {
   const std::string pid = std::to_string(unit("dbus.service").main_pid);
-  run({"/bin/kill", "-STOP", pid});
+  if (!run({"/bin/kill", "-STOP", pid}).empty()) GTEST_SKIP() << "needs CAP_KILL";
   const BootTime begin = clock_.boot();
   EXPECT_EQ(unit("dbus.service").active_state, "active");
   EXPECT_LT(clock_.boot() - begin, milliseconds(3500));
