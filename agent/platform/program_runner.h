@@ -17,8 +17,9 @@ struct ProgramRequest {
   Duration deadline = std::chrono::seconds(10);
   std::size_t max_output = 64 * 1024;
   std::vector<std::pair<std::string, std::string>> read_only_binds;  // source -> destination
-  std::vector<std::string> temporary_file_systems;                   // "/run"
-  bool read_only_root = true;                                        // ProtectSystem=strict
+  // Empty and writable: "/run". systemd-analyze verify needs "/tmp" under a read-only root.
+  std::vector<std::string> temporary_file_systems;
+  bool read_only_root = true;  // ProtectSystem=strict
 };
 
 struct ProgramOutcome {

@@ -148,11 +148,16 @@ Status SdBus::subscribe() {
 }
 
 Status SdBus::begin() {
-  if (bus_ && subscribe()) return {};
-  drop();
+  if (bus_) {
+    const Status alive = subscribe();
+    if (alive) return {};
+    // A frozen bus would take as long again to refuse a new connection.
+    if (alive.error().code == ErrorCode::kTimeout) avoid_system_bus();
+    drop();
+  }
   if (clock_.boot() >= private_until_ && open_system_bus() && subscribe()) return {};
   drop();
-  private_until_ = clock_.boot() + kTrustPrivateFor;
+  avoid_system_bus();
   auto opened = open_private_socket();
   if (opened) opened = subscribe();
   if (opened) return {};
@@ -160,6 +165,8 @@ Status SdBus::begin() {
   return Failure(opened.error().within(
       "systemd answers neither on the system bus nor on its private socket; is it running"));
 }
+
+void SdBus::avoid_system_bus() { private_until_ = clock_.boot() + kTrustPrivateFor; }
 
 void SdBus::end() {
   if (private_ || lost_) drop();

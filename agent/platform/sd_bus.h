@@ -77,6 +77,7 @@ class SdBus {
   Status open_private_socket();
   Status authenticate(sd_bus* bus);
   Status subscribe();
+  void avoid_system_bus();
   Status lose(int error, const std::string& what);
 
   const Clock& clock_;

@@ -69,6 +69,7 @@ TEST_F(SdServiceManagerTest, KnowsWhatAUnitUses) {
   write_file("/run/systemd/system/rollback-test.service.d/10-more.conf",
              "[Service]\nExecStopPost=/bin/echo over\n");
   ASSERT_TRUE(services_->daemon_reload(kSoon));
+  ASSERT_TRUE(services_->start(kUnit, kSoon));  // keeps it in systemd's memory
   const UnitInfo info = unit();
   EXPECT_THAT(info.uses, ElementsAre("/bin/echo", "/bin/kill", "/bin/sleep", "/bin/true",
                                      "/run/rollback-test.env"));
@@ -216,10 +217,10 @@ TEST_F(DeadBusTest, AJobThatEndsTheBusIsStillJudged) {
 
 TEST_F(DeadBusTest, AFrozenBusIsLeftAfterTwoSeconds) {
   const std::string pid = std::to_string(unit("dbus.service").main_pid);
-  run({"/bin/kill", "-STOP", pid});
+  if (!run({"/bin/kill", "-STOP", pid}).empty()) GTEST_SKIP() << "needs CAP_KILL";
   const BootTime begin = clock_.boot();
   EXPECT_EQ(unit("dbus.service").active_state, "active");
-  EXPECT_LT(clock_.boot() - begin, seconds(6));
+  EXPECT_LT(clock_.boot() - begin, milliseconds(3500));
   const BootTime again = clock_.boot();
   EXPECT_EQ(unit("dbus.service").active_state, "active");
   EXPECT_LT(clock_.boot() - again, seconds(1));  // it remembers

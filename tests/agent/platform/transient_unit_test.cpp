@@ -160,6 +160,7 @@ TEST_F(TransientUnitTest, SystemdAnalyzeJudgesUnitsOfThePreview) {
       program({"/usr/bin/systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
                "/etc/systemd/system/rollback-preview.service"});
   request.read_only_binds = {{preview, "/etc/systemd/system"}};
+  request.temporary_file_systems = {"/tmp"};
   write_file(preview + "/rollback-preview.service", "[Service]\nExecStart=/bin/true\n");
   const auto good = run_program(request);
   EXPECT_EQ(good.exit_code, 0) << good.output;
