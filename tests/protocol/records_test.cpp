@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/records.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "protocol/json.h"
+#include "tests/protocol/golden.h"
+#include "tests/protocol/same_fields.h"
+#include "tests/protocol/samples.h"
+
+namespace rollback {
+namespace {
+
+TEST(Records, CanonicalBytesAreFixed) {
+  expect_golden("tree", *encode_tree(samples::tree()));
+  expect_golden("snapshot", *encode_snapshot(samples::snapshot()));
+  expect_golden("revision", *encode_revision(samples::revision()));
+  expect_golden("history_entry", *encode_history_entry(samples::history_entry()));
+  expect_golden("run", *encode_run(samples::run()));
+  expect_golden("run_event", *encode_run_event(samples::run_event()));
+  expect_golden("plan", *encode_plan(samples::plan()));
+  expect_golden("rollout", *encode_rollout(samples::rollout()));
+  expect_golden("rollout_host", *encode_rollout_host(samples::rollout_host()));
+}
+
+TEST(Records, ContentRootsAreFixed) {
+  expect_golden("tree_content_root", std::string(content_root(samples::tree()).view()));
+  expect_golden("snapshot_content_root", std::string(content_root(samples::snapshot()).view()));
+}
+
+TEST(Records, ComeBackAsTheyWere) {
+  EXPECT_EQ(*decode_tree(*encode_tree(samples::tree())), samples::tree());
+  EXPECT_EQ(*decode_tree(*encode_tree({})), Tree());
+  EXPECT_EQ(*decode_snapshot(*encode_snapshot(samples::snapshot())), samples::snapshot());
+  EXPECT_EQ(*decode_plan(*encode_plan(samples::plan())), samples::plan());
+  EXPECT_TRUE(
+      same_fields(*decode_revision(*encode_revision(samples::revision())), samples::revision()));
+  const auto json = [](ReplyBody body) { return to_json(samples::reply(std::move(body))); };
+  EXPECT_EQ(json(*decode_run(*encode_run(samples::run()))), json(samples::run()));
+  EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::history_entry()))),
+            json(samples::history_entry()));
+  EXPECT_TRUE(same_fields(*decode_run_event(*encode_run_event(samples::run_event())),
+                          samples::run_event()));
+  EXPECT_EQ(json(*decode_rollout(*encode_rollout(samples::rollout()))), json(samples::rollout()));
+  EXPECT_EQ(json(*decode_rollout_host(*encode_rollout_host(samples::rollout_host()))),
+            json(samples::rollout_host()));
+}
+
+TEST(Records, HostOfARolloutFitsIn200Bytes) {
+  auto host = samples::rollout_host();
+  host.name = "web-frontend-01.fra1";
+  host.findings.clear();
+  host.times.assign(6, {RunPhase::kVerified, std::chrono::seconds(1)});
+  EXPECT_LE(encode_rollout_host(host)->size(), 200U);
+}
+
+TEST(Records, NewerFormatIsUnsupportedAndDamageIsCorrupt) {
+  auto bytes = *encode_tree(samples::tree());
+  bytes[4] = 2;
+  EXPECT_EQ(decode_tree(bytes).error().code, ErrorCode::kUnsupported);
+  bytes[4] = 1;
+  bytes[0] = 'X';
+  EXPECT_EQ(decode_tree(bytes).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(decode_tree("").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Records, TreesThatBreakTheirInvariantAreInvalid) {
+  for (const auto* name : {"", ".", "..", "a/b"})
+    EXPECT_EQ(encode_tree({{{name, samples::file()}}, {}}).error().code, ErrorCode::kInvalid);
+  const TreeEntry a{"a", samples::file()};
+  const TreeEntry b{"b", samples::file()};
+  EXPECT_FALSE(encode_tree({{b, a}, {}}));
+  EXPECT_FALSE(encode_tree({{a, a}, {}}));
+  EXPECT_TRUE(encode_tree({{a, b}, {}}));
+}
+
+TEST(Records, SnapshotsThatBreakTheirOrderAreInvalid) {
+  auto snapshot = samples::snapshot();
+  std::swap(snapshot.resources[0], snapshot.resources[1]);
+  EXPECT_FALSE(encode_snapshot(snapshot));
+  snapshot = samples::snapshot();
+  snapshot.resources[0].paths[1].path = "/etc/nginx/inside";
+  EXPECT_FALSE(encode_snapshot(snapshot));
+}
+
+TEST(ContentRoot, IgnoresTimesNumbersTreeIdsAndFacts) {
+  auto tree = samples::tree();
+  for (auto& entry : tree.entries) {
+    entry.node.meta.mtime_ns += 1;
+    entry.node.meta.uid += 1;
+    entry.node.meta.gid += 1;
+    if (entry.node.kind == NodeKind::kDirectory) entry.node.content = sha256("another");
+  }
+  EXPECT_EQ(content_root(tree), content_root(samples::tree()));
+  auto snapshot = samples::snapshot();
+  snapshot.resources[0].facts[0].value = "1.24.0";
+  snapshot.resources[1].paths[0].node->meta.mtime_ns += 1;
+  EXPECT_EQ(content_root(snapshot), content_root(samples::snapshot()));
+  EXPECT_NE(*encode_snapshot(snapshot), *encode_snapshot(samples::snapshot()));
+}
+
+TEST(ContentRoot, ChangesWithEverythingThatMakesARelease) {
+  std::set<Digest> roots = {content_root(samples::tree())};
+  const auto with = [](auto change) {
+    auto tree = samples::tree();
+    change(tree.entries);
+    return content_root(tree);
+  };
+  roots.insert(with([](auto& it) { it[0].node.meta.mode = 0644; }));
+  roots.insert(with([](auto& it) { it[0].node.user = "root"; }));
+  roots.insert(with([](auto& it) { it[0].node.group = "root"; }));
+  roots.insert(with([](auto& it) { it[0].node.user = ""; }));
+  roots.insert(with([](auto& it) { it[0].node.user = "", it[0].node.meta.uid = 99; }));
+  roots.insert(with([](auto& it) { it[0].node.content = sha256("x"); }));
+  roots.insert(with([](auto& it) { it[0].node.meta.xattrs["user.x"] = "2"; }));
+  roots.insert(with([](auto& it) { it[1].node.root = sha256("x"); }));
+  roots.insert(with([](auto& it) { it[2].node.target = "x"; }));
+  roots.insert(with([](auto& it) { it[0].name = "A"; }));
+  roots.insert(with([](auto& it) { it.pop_back(); }));
+  EXPECT_EQ(roots.size(), 12U);
+}
+
+TEST(ContentRoot, OfASnapshotChangesWithUnitsPathsAndLinks) {
+  std::set<Digest> roots = {content_root(samples::snapshot())};
+  const auto with = [](auto change) {
+    auto snapshot = samples::snapshot();
+    change(snapshot);
+    return content_root(snapshot);
+  };
+  roots.insert(with([](auto& it) { it.resources[1].units[0].active = false; }));
+  roots.insert(with([](auto& it) { it.resources[1].units[0].enablement = "disabled"; }));
+  roots.insert(with([](auto& it) { it.resources[0].paths[1].node = samples::file(); }));
+  roots.insert(with([](auto& it) { it.hard_links.clear(); }));
+  EXPECT_EQ(roots.size(), 5U);
+}
+
+TEST(Records, RandomTreesComeBackAsTheyWere) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 300; ++round) {
+    std::set<std::string> names;
+    for (std::uint64_t count = random() % 20; count > 0; --count) {
+      std::string name;
+      for (std::uint64_t size = 1 + random() % 12; size > 0; --size)
+        name += static_cast<char>(1 + random() % 255);
+      if (name.find('/') == std::string::npos && name != "." && name != "..") names.insert(name);
+    }
+    Tree tree;
+    for (const auto& name : names) {
+      auto node = samples::file();
+      node.kind = static_cast<NodeKind>(1 + random() % 3);
+      node.meta.mode = static_cast<std::uint32_t>(random() & 07777);
+      node.meta.mtime_ns = static_cast<std::int64_t>(random());
+      node.meta.uid = static_cast<std::uint32_t>(random());
+      node.user = random() % 2 == 0 ? "" : name;
+      node.target = name;
+      node.size = random();
+      if (random() % 2 == 0) node.meta.xattrs.clear();
+      tree.entries.push_back({name, node});
+    }
+    const auto bytes = encode_tree(tree);
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    ASSERT_EQ(*decode_tree(*bytes), tree) << "round " << round;
+  }
+}
+
+}  // namespace
+}  // namespace rollback
