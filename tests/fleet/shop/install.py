@@ -117,6 +117,18 @@ def install(release, root):
         apply_line(target, binary, line)
 
 
+def uninstall(root):
+    """Takes away what any release of the shop put there, so that the next install starts clean."""
+    target = Target(root)
+    for release in NAMES:
+        tree = HERE / "releases" / release / "root"
+        for source in tree.rglob("*") if release != "neighbours" else ():
+            if source.is_file():
+                remove(target.path(str(source.relative_to(tree))))
+    for path in ("/etc/shop", "/etc/systemd/system/shop.service.d"):
+        remove(target.path(path))
+
+
 def activate(fleet, host, releases):
     """What the deploy script runs at the end; it does not look whether the shop answers."""
     fleet.run(host, "systemctl", "daemon-reload")
