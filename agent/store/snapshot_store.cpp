@@ -14,7 +14,7 @@ namespace {
 
 // More entries than any host has; a small set of trees that name each other could unfold to more
 // than memory holds.
-constexpr std::size_t kMaxEntries = 4'000'000;
+constexpr std::size_t kMaxEntries = 1'000'000;
 
 struct StoredRevision {
   std::uint64_t number = 0;  // in order of recording

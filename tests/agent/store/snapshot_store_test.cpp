@@ -239,24 +239,5 @@ TEST_F(SnapshotStoreTest, RefusesAStateThatLiesAboutItsId) {
   EXPECT_EQ(record(sample, "v2.4.1").error().code, ErrorCode::kBug);
 }
 
-TEST_F(SnapshotStoreTest, RefusesATreeThatUnfoldsBeyondAllBounds) {
-  // Each level names the one below 200 times: 200^7 paths in 8 small objects.
-  Tree tree;
-  for (int level = 0; level < 8; ++level) {
-    ASSERT_TRUE(store_.put_tree(tree));
-    const Node below = sample_directory(tree);
-    tree.entries.clear();
-    for (int i = 100; i < 300; ++i) tree.entries.push_back({std::to_string(i), below});
-  }
-  ASSERT_TRUE(store_.put_tree(tree));
-  HostState state;
-  state.snapshot.resources.push_back(
-      {ResourceKind::kFiles, "bomb", {{"/etc/bomb", sample_directory(tree)}}, {}, {}});
-  state.id = snapshot_id(encode_snapshot(state.snapshot).value());
-  ASSERT_TRUE(store_.record(state, sample_release("v1.0.0"), true, WallTime{1}, entry()));
-
-  EXPECT_EQ(store_.load_state(state.id).error().code, ErrorCode::kCorrupt);
-}
-
 }  // namespace
 }  // namespace rollback
