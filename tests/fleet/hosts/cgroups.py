@@ -61,13 +61,16 @@ def processes(fleet):
 
 def remove(fleet, host=""):
     """Removes the emptied groups of a host, or of the whole fleet."""
+    tops = [tree / PARENT / fleet / host for tree in trees()]
+    # The kernel takes a moment to empty the group of a process that has just ended.
+    poll_until(lambda: all([_removed_below(top) for top in tops]), 5, interval=0.01)
     for tree in trees():
-        top = tree / PARENT / fleet / host
-        for folder, _, _ in os.walk(top, topdown=False):
-            # The kernel takes a moment to empty the group of a process that has just ended.
-            poll_until(lambda group=folder: _removed(group), 5, interval=0.01)
         for parent in (tree / PARENT / fleet, tree / PARENT):
             _removed(parent)  # stays while another host or fleet uses it
+
+
+def _removed_below(top):
+    return all([_removed(folder) for folder, _, _ in os.walk(top, topdown=False)])
 
 
 def _removed(group):

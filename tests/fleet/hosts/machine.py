@@ -106,11 +106,10 @@ class Machine:
     def kill(self):
         """SIGKILL of PID 1: every process of the host ends at once. The root directory stays."""
         init, nspawn = self.init(), self.nspawn()
-        if init:
-            init.send(signal.SIGKILL)
-        elif nspawn:
-            nspawn.send(signal.SIGKILL)
-        if nspawn and not nspawn.wait(STOP_SECONDS):
+        if not nspawn:
+            return
+        (init or nspawn).send(signal.SIGKILL)
+        if not nspawn.wait(STOP_SECONDS):
             raise FleetError(f"host {self.name}: systemd-nspawn (pid {nspawn.pid}) outlives its init")
         self._forget()
 
