@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "agent/resources/locate.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -242,9 +243,8 @@ bool is_excluded(const std::vector<std::string>& patterns, std::string_view mana
 
 Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,
                                          const std::string& path) {
-  const auto parent = open_parent(session.root, path.substr(1), Crossing::kAllow);
-  if (!parent && parent.error().code == ErrorCode::kNotFound) return std::nullopt;
-  if (!parent) return Failure(parent.error());
+  ROLLBACK_ASSIGN(const auto parent, find_parent_at(session.root, path));
+  if (!parent) return std::nullopt;
   ROLLBACK_ASSIGN(const auto stat, parent->directory.find_stat(parent->name));
   if (!stat) return std::nullopt;
   TreeCapture tree(session, spec, path);

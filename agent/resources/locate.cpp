@@ -56,10 +56,24 @@ Result<std::vector<std::string>> matches_in(const Directory& root, const std::st
 
 }  // namespace
 
+Result<std::optional<ParentOf>> find_parent_at(const Directory& root, std::string_view path) {
+  auto parent = parent_at(root, path);
+  if (parent) return *std::move(parent);
+  if (parent.error().code != ErrorCode::kNotFound) return Failure(std::move(parent).error());
+  const auto above = path.substr(0, path.rfind('/'));
+  if (above.empty()) return std::nullopt;
+  ROLLBACK_ASSIGN(const auto stat, find_stat_at(root, above));
+  if (stat && stat->type == FileType::kSymlink)
+    return fail(ErrorCode::kInvalid, std::string(above) +
+                                         " is a symbolic link, which is never "
+                                         "followed; name the real path of " +
+                                         std::string(path));
+  return std::nullopt;
+}
+
 Result<std::optional<FileStat>> find_stat_at(const Directory& root, std::string_view path) {
-  const auto parent = parent_at(root, path);
-  if (!parent && parent.error().code == ErrorCode::kNotFound) return std::nullopt;
-  if (!parent) return Failure(parent.error());
+  ROLLBACK_ASSIGN(const auto parent, find_parent_at(root, path));
+  if (!parent) return std::nullopt;
   return parent->directory.find_stat(parent->name);
 }
 

@@ -13,8 +13,12 @@
 
 namespace rollback {
 
-// Stat of an absolute canonical path; mount points above it are crossed, links are not followed.
-// nullopt where nothing is there.
+// The directory that holds the absolute canonical `path`, and its name in there. Mount points above
+// it are crossed. nullopt where that directory is absent; kInvalid where a link stands for it,
+// which the kernel reports as "not a directory" and would else be taken for absence.
+Result<std::optional<ParentOf>> find_parent_at(const Directory& root, std::string_view path);
+
+// Stat of what is there itself, if a link then of the link; otherwise as find_parent_at.
 Result<std::optional<FileStat>> find_stat_at(const Directory& root, std::string_view path);
 
 struct Located {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture/capture.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -62,6 +63,27 @@ TEST(Capture, OfTheSameFilesIsTheSame) {
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->id, second->id);
   EXPECT_EQ(first->content_root, second->content_root);
+}
+
+// A changed id means that every recorded release would look like another one.
+TEST(Capture, OfKnownFilesHasAKnownId) {
+  TestHost host;
+  host.files.write("etc/passwd", "root:x:0:0::/:/bin/sh\n");
+  host.files.write("etc/group", "root:x:0:\n");
+  host.files.write("etc/shop/shop.conf", "port 80\n");
+  host.add(ResourceKind::kFiles, "shop-etc", {"/etc/shop"});
+  const timespec times[2] = {{.tv_sec = 1, .tv_nsec = 2}, {.tv_sec = 3, .tv_nsec = 4}};
+  for (const auto* path : {"/etc/shop/shop.conf", "/etc/shop"}) {
+    const auto real = host.real(path);
+    ASSERT_EQ(::lchown(real.c_str(), 0, 0), 0) << "this test needs root";
+    ASSERT_EQ(::chmod(real.c_str(), 0750), 0);
+    ASSERT_EQ(::utimensat(AT_FDCWD, real.c_str(), times, 0), 0);
+  }
+  const auto state = host.captured();
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_EQ(state->id.str(), "b2c37717a5479ed9312ad8c9a6f239129886307b78143c37bf031ea0c8af08ac");
+  EXPECT_EQ(state->content_root.hex(),
+            "bc235d06ca3822e82c6b061a82f5f62bc52c4e0a53adcb5a647690014492eb18");
 }
 
 TEST(Capture, ContentRootIgnoresTimesAndOwnerNumbersButNotContent) {
