@@ -159,7 +159,7 @@ Result<Journal> Journal::create(const Directory& state, const JournalBegin& begi
   ROLLBACK_TRY(file.write_all(header() + first));
   ROLLBACK_TRY(file.data_sync());
   ROLLBACK_TRY(state.sync());
-  return Journal(std::move(file), sha256(first));
+  return Journal(state.calls(), std::move(file), sha256(first), kHeaderSize + first.size());
 }
 
 Result<std::optional<JournalContent>> Journal::find(const Directory& state) {
@@ -194,7 +194,7 @@ Result<Journal> Journal::reopen(const Directory& state) {
     if (cut < 0) return fail_errno(-cut, "cut the torn end of " + file.path());
     ROLLBACK_TRY(file.sync());
   }
-  return Journal(std::move(file), found->last);
+  return Journal(state.calls(), std::move(file), found->last, found->good_size);
 }
 
 Status Journal::remove(const Directory& state) {
@@ -211,9 +211,12 @@ Status Journal::append(const JournalRecord& record) {
   auto status = file_.write_all(bytes);
   if (status) status = file_.data_sync();
   if (!status) {
+    // Whether the record is on disk, nobody knows: better that it is not.
     poisoned_ = true;
+    (void)calls_->ftruncate(file_.fd(), static_cast<off_t>(size_));
     return status;
   }
+  size_ += bytes.size();
   last_ = sha256(bytes);
   return {};
 }

@@ -50,9 +50,12 @@ class Journal {
   Status append(const JournalRecord& record);
 
  private:
-  Journal(File file, Digest last) : file_(std::move(file)), last_(last) {}
+  Journal(Syscalls& calls, File file, Digest last, std::uint64_t size)
+      : calls_(&calls), file_(std::move(file)), last_(last), size_(size) {}
+  Syscalls* calls_;
   File file_;
-  Digest last_;  // of the record before
+  Digest last_;         // of the record before
+  std::uint64_t size_;  // bytes that are known to be good
   bool poisoned_ = false;
 };
 

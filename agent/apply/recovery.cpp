@@ -33,7 +33,23 @@ Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
   return false;
 }
 
-Result<Recovery> forget(StageSet& stages, Recovery found) {
+// A verified run whose files are not live was taken back by one that could not write so any more.
+Result<bool> is_confirmed(const Directory& root, const StageSet& stages,
+                          const JournalContent& journal) {
+  if (resume_after_crash(journal.phase) != Resume::kConfirm) return false;
+  if (!journal.intent) return true;
+  const auto& ops = journal.intent->files;
+  const bool traceable = std::any_of(ops.begin(), ops.end(), [](const FileOp& op) {
+    return op.staged != 0 || op.kind == FileOpKind::kRemove;
+  });
+  if (!traceable) return true;
+  return shows_a_commit(root, stages, ops);
+}
+
+Result<Recovery> forget(const Directory& state, StageSet& stages, Recovery found) {
+  // Said first: once the stage is gone, its inode numbers mean nothing any more.
+  ROLLBACK_ASSIGN(Journal journal, Journal::reopen(state));
+  ROLLBACK_TRY(journal.append(JournalPhase{RunPhase::kDone, {}}));
   ROLLBACK_TRY(stages.remove());
   found.decision = Recovery::Decision::kForgotten;
   found.message = fmt::format("run {} had changed nothing yet: forgotten", found.run.str());
@@ -72,12 +88,19 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state) {
   if (!resume)
     return fail(ErrorCode::kUnsupported, "run " + found.run.str() + " is in an unknown phase");
   if (*resume == Resume::kForget) {
-    if (!journal->intent) return forget(stages, std::move(found));
+    if (!journal->intent) return forget(state, stages, std::move(found));
     ROLLBACK_ASSIGN(const bool committed, shows_a_commit(root, stages, journal->intent->files));
-    if (!committed) return forget(stages, std::move(found));
+    if (!committed) return forget(state, stages, std::move(found));
+  }
+  if (*resume == Resume::kNothing) {
+    ROLLBACK_TRY(stages.remove());
+    found.decision = Recovery::Decision::kFinished;
+    found.message = fmt::format("run {} was over; its stage is removed", found.run.str());
+    return found;
   }
   if (journal->intent) found.units_changed = journal->intent->daemon_reload;
-  if (*resume == Resume::kConfirm || *resume == Resume::kNothing) {
+  ROLLBACK_ASSIGN(const bool confirmed, is_confirmed(root, stages, *journal));
+  if (confirmed) {
     found.decision = Recovery::Decision::kFinished;
     found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
     return found;

@@ -62,7 +62,8 @@ class Stager {
       case StepAction::kDirectoryMetadata: {
         op.kind = FileOpKind::kDirectoryMetadata;
         op.from = input_.live.manifest.at(op.path).meta;
-        ROLLBACK_ASSIGN(op.to, owners_.resolve(input_.target.manifest.at(op.path), op.path));
+        ROLLBACK_ASSIGN(
+            op.to, with_owners_of_host(input_.target.manifest.at(op.path), op.path, input_.owners));
         return {};
       }
       default:
@@ -84,7 +85,7 @@ class Stager {
       const auto [first, is_new] = first_of_group_.try_emplace(group->second, op);
       if (!is_new) return link(op, stage, first->second);
     }
-    ROLLBACK_ASSIGN(const FileMeta meta, owners_.resolve(node, op.path));
+    ROLLBACK_ASSIGN(const FileMeta meta, with_owners_of_host(node, op.path, input_.owners));
     if (node.kind == NodeKind::kSymlink) {
       ROLLBACK_TRY(stage.make_symlink(node.target, op.slot));
       ROLLBACK_TRY(stage.set_meta(op.slot, meta));
@@ -117,7 +118,8 @@ class Stager {
   }
 
   Status make_directory(FileOp& op, const Directory& stage) {
-    ROLLBACK_ASSIGN(op.to, owners_.resolve(input_.target.manifest.at(op.path), op.path));
+    ROLLBACK_ASSIGN(
+        op.to, with_owners_of_host(input_.target.manifest.at(op.path), op.path, input_.owners));
     ROLLBACK_TRY(stage.make_directory(op.slot, 0700));
     ROLLBACK_TRY(stage.set_meta(op.slot, op.to));
     ROLLBACK_TRY(stage.sync(op.slot));
@@ -131,13 +133,28 @@ class Stager {
   }
 
   const StagingInput& input_;
-  Owners owners_;
   std::map<std::string, std::string> link_group_;  // path -> first name of its group
   std::map<std::string, FileOp> first_of_group_;
   std::vector<FileOp> ops_;
 };
 
 }  // namespace
+
+Result<FileMeta> with_owners_of_host(const Node& node, const std::string& path,
+                                     const OwnerNames& owners) {
+  FileMeta meta = node.meta;
+  const auto number = [&](const std::string& name, std::optional<std::uint32_t> here,
+                          std::uint32_t recorded) -> Result<std::uint32_t> {
+    if (name.empty()) return recorded;
+    if (here) return *here;
+    return fail(ErrorCode::kInvalid, path + " belongs to '" + name +
+                                         "', an account that this host does not have; create it "
+                                         "first");
+  };
+  ROLLBACK_ASSIGN(meta.uid, number(node.user, owners.uid(node.user), meta.uid));
+  ROLLBACK_ASSIGN(meta.gid, number(node.group, owners.gid(node.group), meta.gid));
+  return meta;
+}
 
 Result<std::vector<FileOp>> stage_contents(const StagingInput& input) {
   return Stager(input).run();

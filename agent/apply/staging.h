@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "agent/apply/file_op.h"
-#include "agent/apply/owners.h"
 #include "agent/apply/stage.h"
+#include "agent/capture/owner_names.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
 
@@ -24,7 +24,13 @@ struct StagingInput {
   const HostState& live;
   const HostState& target;
   const ContentSource& content;
+  const OwnerNames& owners;  // of this host
 };
+
+// The metadata of `node` with the numbers of this host; without recorded names, the numbers as they
+// are. kInvalid names an account that does not exist here.
+Result<FileMeta> with_owners_of_host(const Node& node, const std::string& path,
+                                     const OwnerNames& owners);
 
 Result<std::vector<FileOp>> stage_contents(const StagingInput& input);
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run between prepare and its outcome, and what it tells those who watch. Private to agent/apply.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/apply/journal.h"
+#include "agent/apply/origin.h"
+#include "agent/apply/rollback.h"
+#include "agent/apply/stage.h"
+
+namespace rollback {
+
+// Events and times of one run. Telling never fails a run.
+class RunLog {
+ public:
+  RunLog(const Clock& clock, RunListener& listener, RunRecord& record, std::uint64_t& seq)
+      : clock_(clock), listener_(listener), record_(record), seq_(seq), began_(clock.boot()) {}
+
+  // The phase before gets its time.
+  void enter(RunPhase phase, const std::string& text);
+  void say(EventLevel level, const std::string& text);
+  void info(const std::string& text) { say(EventLevel::kInfo, text); }
+  void warn(const std::string& text) { say(EventLevel::kWarning, text); }
+  void finding(const std::string& text);  // also kept in the record
+  void leave();                           // the last phase gets its time
+  bool aborted() { return listener_.wait(clock_.boot()); }
+  [[nodiscard]] RunListener& listener() const noexcept { return listener_; }
+
+ private:
+  const Clock& clock_;
+  RunListener& listener_;
+  RunRecord& record_;
+  std::uint64_t& seq_;
+  BootTime began_;
+  bool open_ = false;  // a phase was entered here and not left
+};
+
+struct ActiveRun {
+  RunLock lock;
+  Journal journal;
+  StageSet stages;
+  RunRecord record;
+  Plan plan;
+  JournalIntent intent;
+  Origin origin;
+  HostState target;
+  std::vector<ProbeResult> baseline;
+  std::uint64_t events = 0;  // number of the last one
+  Duration timeout{};
+  std::optional<BootTime> lease_end;
+};
+
+struct Preparation {
+  std::optional<ActiveRun> run;  // absent when there is nothing to do, and for a dry run
+  PreparedRun prepared;
+};
+
+// Resolve and diff: what both plan() and prepare() begin with.
+struct Comparison {
+  HostState target;
+  Origin origin;
+  Plan plan;
+};
+Result<Comparison> compare_with(const RunDeps& deps, const std::string& to);
+PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan);
+
+// `record` and `events` are filled as far as it came, also when it refuses.
+Result<Preparation> prepare_run(const RunDeps& deps, const PrepareOrder& order, RunLog& log,
+                                RunRecord& record);
+
+// Quiesce .. outcome; always ends with a record.
+RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener);
+
+// Stores record and history of a run that is over, then lets go of stage and journal. What could
+// not be stored is said in the log and leaves the journal in place.
+void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
+               RunLog& log);
+
+}  // namespace rollback

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quiesce .. outcome. Order in each phase: record the intent (synced), do the effect. Forward stops
+// at the first failure; undo goes on.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/apply/active_run.h"
+#include "agent/apply/commit.h"
+#include "agent/apply/phase.h"
+#include "agent/apply/undo.h"
+#include "agent/apply/unit_work.h"
+#include "agent/apply/verify.h"
+#include "agent/health/gate.h"
+#include "model/exit_code.h"
+
+namespace rollback {
+
+namespace {
+
+constexpr Duration kUndoWindow = std::chrono::seconds(30);
+
+class Execution {
+ public:
+  Execution(const RunDeps& deps, ActiveRun& run, RunListener& listener)
+      : deps_(deps),
+        run_(run),
+        record_(run.record),
+        log_(deps.clock, listener, run.record, run.events),
+        deadline_(deps.clock.boot() + run.timeout) {}
+
+  RunRecord run() {
+    const auto done = forward();
+    if (done)
+      succeed();
+    else
+      undo(done.error());
+    close_run(deps_, run_.journal, run_.stages, record_, log_);
+    return record_;
+  }
+
+ private:
+  Status advance(RunPhase phase, const std::string& text) {
+    if (!may_follow(record_.phase, phase))
+      return fail(ErrorCode::kBug, fmt::format("a run cannot go from {} to {}",
+                                               to_string(record_.phase), to_string(phase)));
+    ROLLBACK_TRY(run_.journal.append(JournalPhase{phase, deps_.clock.wall()}));
+    log_.enter(phase, text);
+    return {};
+  }
+
+  // Between phases a run may be ended; undo may not.
+  Status go_on() {
+    if (log_.aborted()) return fail(ErrorCode::kConflict, "the run was aborted");
+    if (deps_.clock.boot() >= deadline_)
+      return fail(ErrorCode::kTimeout,
+                  fmt::format("the run took longer than its {}", format_duration(run_.timeout)));
+    return {};
+  }
+
+  Status forward() {
+    const auto& intent = run_.intent;
+    ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
+    ROLLBACK_TRY(quiesce_units(intent.units, deps_.services));
+    ROLLBACK_TRY(go_on());
+    ROLLBACK_TRY(
+        advance(RunPhase::kCommitting, fmt::format("changing {} paths", intent.files.size())));
+    ROLLBACK_TRY(commit_files(deps_.root, run_.stages, intent.files));
+    ROLLBACK_TRY(go_on());
+    ROLLBACK_TRY(advance(RunPhase::kActivating, "starting and reloading units"));
+    activated_ = true;
+    ROLLBACK_TRY(activate_units(intent, deps_.services));
+    ROLLBACK_TRY(go_on());
+    ROLLBACK_TRY(advance(RunPhase::kGating, "waiting for the probes"));
+    ROLLBACK_TRY(gate());
+    ROLLBACK_TRY(advance(RunPhase::kVerifying, "comparing the host with " + record_.to));
+    ROLLBACK_TRY(verify());
+    return advance(RunPhase::kVerified, "verified");
+  }
+
+  Status gate() {
+    GateInput input{deps_.options.gate, {}, {}, deadline_};
+    for (const auto& spec : deps_.options.health)
+      if (spec.after) input.probes.push_back(spec);
+    for (const auto& resource : run_.target.snapshot.resources)
+      for (const auto& unit : resource.units)
+        if (unit.active) input.units.push_back(unit.name);
+    auto& listener = log_.listener();
+    const auto result = run_gate(
+        input, deps_.prober, deps_.services, deps_.clock,
+        [&](BootTime until) { return listener.wait(until); },
+        [&](const std::string& text) { log_.info(text); });
+    if (result.green) return {};
+    for (const auto& reason : result.reasons) log_.finding(reason);
+    return fail(ErrorCode::kConflict, "the gate is red");
+  }
+
+  Status verify() {
+    auto found = compare_host(deps_, run_.target, record_.to);
+    if (!found) return Failure(found.error().within("verify"));
+    for (auto& line : check_restarted(deps_, run_.intent, run_.stages))
+      found->push_back(std::move(line));
+    if (found->empty()) return {};
+    for (const auto& line : *found) log_.finding(line);
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} differences from {} remain", found->size(), record_.to));
+  }
+
+  void succeed() {
+    record_.outcome = RunOutcome::kSucceeded;
+    record_.exit_code = static_cast<int>(ExitCode::kDone);
+    record_.changed = true;
+    const bool healthy = run_.intent.red_before.empty();
+    const auto kept =
+        keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots, deps_.blobs},
+                    run_.origin, record_.id, healthy, deps_.clock.wall());
+    if (!kept)
+      log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
+                   kept.error().message);
+  }
+
+  void undo(const Error& why) {
+    log_.finding(why.message);
+    if (record_.phase == RunPhase::kStaged) return conclude({});  // nothing has happened yet
+    // The journal's answer does not matter any more: undo is idempotent and comes first.
+    (void)run_.journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
+    log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
+    for (const auto& line : stop_for_undo(run_.intent.units, deps_.services)) log_.warn(line);
+    const auto files = undo_files(deps_.root, run_.stages, run_.intent.files);
+    (void)run_.journal.append(JournalFilesUndone{files.differs});
+    for (const auto& line : start_for_undo(run_.intent, activated_, deps_.services))
+      log_.warn(line);
+    auto differs = files.differs;
+    for (auto& line : compare_with_origin()) differs.push_back(std::move(line));
+    conclude(std::move(differs));
+  }
+
+  std::vector<std::string> compare_with_origin() {
+    const std::string name = record_.from.empty() ? "the state before the run" : record_.from;
+    auto found = compare_host(deps_, run_.origin.state, name);
+    if (!found) return {"the host could not be compared: " + found.error().message};
+    for (auto& line : units_unlike_origin(run_.intent.units, deps_.services))
+      found->push_back(std::move(line));
+    for (auto& line : probes_worse_than_before()) found->push_back(std::move(line));
+    return *std::move(found);
+  }
+
+  // The origin may well be red; but what was green before must be so again.
+  std::vector<std::string> probes_worse_than_before() {
+    GateInput input{deps_.options.gate, {}, {}, deps_.clock.boot() + kUndoWindow};
+    input.spec.successes = 1;
+    input.spec.soak = {};
+    input.spec.window = std::min(input.spec.window, kUndoWindow);
+    for (const auto& result : run_.baseline)
+      for (const auto& spec : deps_.options.health)
+        if (result.green && result.required && spec.after && spec.name == result.name)
+          input.probes.push_back(spec);
+    if (input.probes.empty()) return {};
+    auto& listener = log_.listener();
+    const auto result = run_gate(
+        input, deps_.prober, deps_.services, deps_.clock,
+        [&](BootTime until) {
+          (void)listener.wait(until);  // an abort does not end an undo
+          return false;
+        },
+        [&](const std::string& text) { log_.info(text); });
+    return result.green ? std::vector<std::string>{} : result.reasons;
+  }
+
+  void conclude(std::vector<std::string> differs) {
+    std::sort(differs.begin(), differs.end());
+    differs.erase(std::unique(differs.begin(), differs.end()), differs.end());
+    const bool restored = differs.empty();
+    record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
+    record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);
+    record_.changed = !restored;
+    for (const auto& line : differs) log_.finding("not as before the run: " + line);
+    if (restored) log_.info("the host is as it was before the run");
+  }
+
+  const RunDeps& deps_;
+  ActiveRun& run_;
+  RunRecord& record_;
+  RunLog log_;
+  const BootTime deadline_;
+  bool activated_ = false;
+};
+
+}  // namespace
+
+RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener) {
+  return Execution(deps, run, listener).run();
+}
+
+void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
+               RunLog& log) {
+  log.leave();
+  record.phase = RunPhase::kDone;
+  record.finished = deps.clock.wall();
+  HistoryEntry entry;
+  entry.time = record.finished;
+  entry.action = record.kind == RunKind::kUndo ? HistoryAction::kUndo : HistoryAction::kRollback;
+  entry.actor = record.actor;
+  entry.reason = record.reason;
+  entry.from = record.from;
+  entry.to = record.to;
+  entry.run = record.id.str();
+  entry.outcome = record.outcome;
+  log.say(record.exit_code == 0 ? EventLevel::kInfo : EventLevel::kError,
+          fmt::format("{}: {}", record.to, to_string(record.outcome)));
+  auto stored = deps.snapshots.append_history(std::move(entry));
+  if (!stored) log.finding("the history could not be written: " + stored.error().message);
+  if (const auto put = deps.runs.put(record); !put && stored) stored = put;
+  if (!stored) return;  // the journal still knows; the next start tries again
+  // From here on the outcome is stored: what is left is only to clean up.
+  (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
+  auto cleaned = stages.remove();
+  if (cleaned) cleaned = Journal::remove(deps.state);
+  if (!cleaned) log.warn("the stage could not be removed: " + cleaned.error().message);
+}
+
+}  // namespace rollback

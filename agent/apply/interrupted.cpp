@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/interrupted.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/apply/active_run.h"
+#include "agent/apply/phase.h"
+#include "agent/apply/recovery.h"
+#include "agent/apply/unit_work.h"
+#include "model/exit_code.h"
+
+namespace rollback {
+
+namespace {
+
+RunRecord record_of(const RunDeps& deps, const JournalContent& journal) {
+  if (auto stored = deps.runs.find(journal.begin.run.str())) return *std::move(stored);
+  RunRecord record;
+  record.id = journal.begin.run;
+  record.kind = journal.begin.kind;
+  record.actor = journal.begin.actor;
+  record.reason = journal.begin.reason;
+  record.from = journal.begin.from;
+  record.to = journal.begin.to;
+  record.started = journal.begin.started;
+  return record;
+}
+
+class Finish {
+ public:
+  Finish(const RunDeps& deps, JournalContent content, RunListener& listener)
+      : deps_(deps),
+        content_(std::move(content)),
+        record_(record_of(deps, content_)),
+        stages_(StageSet::of_journal(deps.root, content_.begin.stages)),
+        events_(events_so_far()),
+        log_(deps.clock, listener, record_, events_) {}
+
+  Result<RunRecord> run(const Recovery& recovery) {
+    if (record_.outcome == RunOutcome::kRunning) record_.phase = content_.phase;
+    log_.warn(recovery.message);
+    ROLLBACK_ASSIGN(Journal journal, Journal::reopen(deps_.state));
+    switch (recovery.decision) {
+      case Recovery::Decision::kNothing:
+      case Recovery::Decision::kForgotten:
+        return forget();
+      case Recovery::Decision::kUndone:
+        take_units_back();
+        break;
+      case Recovery::Decision::kFinished:
+        // Over, with its outcome stored; or forgotten, and only that is not stored yet.
+        if (content_.phase == RunPhase::kDone)
+          return record_.outcome == RunOutcome::kRunning ? forget() : clean_up();
+        confirm();
+        break;
+    }
+    close_run(deps_, journal, stages_, record_, log_);
+    return record_;
+  }
+
+ private:
+  std::uint64_t events_so_far() const {
+    const auto events = deps_.runs.events(content_.begin.run, 1);
+    return events && !events->empty() ? events->back().seq : 0;
+  }
+
+  Result<RunRecord> clean_up() {
+    ROLLBACK_TRY(stages_.remove());
+    ROLLBACK_TRY(Journal::remove(deps_.state));
+    return record_;
+  }
+
+  Result<RunRecord> forget() {
+    record_.phase = RunPhase::kDone;
+    record_.outcome = RunOutcome::kForgotten;
+    record_.exit_code = static_cast<int>(ExitCode::kRefused);
+    record_.finished = deps_.clock.wall();
+    ROLLBACK_TRY(deps_.runs.put(record_));
+    return clean_up();
+  }
+
+  void take_units_back() {
+    record_.phase = RunPhase::kUndoing;
+    const auto& intent = *content_.intent;
+    for (const auto& line : stop_for_undo(intent.units, deps_.services)) log_.warn(line);
+    for (const auto& line : start_for_undo(intent, true, deps_.services)) log_.warn(line);
+    auto differs = content_.undone ? content_.undone->differs : std::vector<std::string>{};
+    for (auto& line : units_unlike_origin(intent.units, deps_.services))
+      differs.push_back(std::move(line));
+    const bool restored = differs.empty();
+    record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
+    record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);
+    record_.changed = !restored;
+    record_.findings.push_back("the run was interrupted and taken back");
+    for (const auto& line : differs) log_.finding("not as before the run: " + line);
+  }
+
+  void confirm() {
+    record_.phase = RunPhase::kVerified;
+    record_.outcome = RunOutcome::kSucceeded;
+    record_.exit_code = static_cast<int>(ExitCode::kDone);
+    record_.changed = true;
+    const auto kept = keep();
+    if (!kept)
+      log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
+                   kept.error().message);
+  }
+
+  Status keep() {
+    if (!content_.intent || stages_.paths().empty()) return {};
+    ROLLBACK_ASSIGN(const Origin origin, load_origin(stages_));
+    return keep_origin({deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs},
+                       origin, record_.id, content_.intent->red_before.empty(), deps_.clock.wall());
+  }
+
+  const RunDeps& deps_;
+  const JournalContent content_;
+  RunRecord record_;
+  StageSet stages_;
+  std::uint64_t events_;
+  RunLog log_;
+};
+
+}  // namespace
+
+Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps,
+                                                        RunListener& listener) {
+  ROLLBACK_ASSIGN(const Recovery recovery, recover_files(deps.root, deps.state));
+  if (recovery.decision == Recovery::Decision::kNothing) return std::nullopt;
+  ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(deps.state));
+  ROLLBACK_ASSIGN(auto content, Journal::find(deps.state));
+  if (!content) return std::nullopt;
+  ROLLBACK_ASSIGN(auto record, Finish(deps, *std::move(content), listener).run(recovery));
+  return std::optional<RunRecord>(std::move(record));
+}
+
+}  // namespace rollback

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/origin.h"
+
+#include <map>
+#include <utility>
+
+#include "protocol/records.h"
+
+namespace rollback {
+
+namespace {
+
+constexpr const char* kFile = "origin";
+constexpr std::size_t kMaxFile = 1U << 30U;
+
+// Frames of a length (4 bytes, little endian) and that many bytes: the snapshot, then its trees.
+void put_frame(std::string& bytes, const std::string& frame) {
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    bytes.push_back(static_cast<char>((frame.size() >> shift) & 0xffU));
+  bytes += frame;
+}
+
+Result<std::string_view> take_frame(std::string_view& rest) {
+  std::uint32_t size = 0;
+  for (unsigned i = 0; i < 4 && i < rest.size(); ++i)
+    size |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(rest[i])) << (8 * i);
+  if (rest.size() < 4 || size > rest.size() - 4)
+    return fail(ErrorCode::kCorrupt, "the record of the run's origin is cut short");
+  const auto frame = rest.substr(4, size);
+  rest.remove_prefix(4 + size);
+  return frame;
+}
+
+Status flatten(const std::map<Digest, const Tree*>& trees, const std::string& path,
+               const Node& node, Manifest& manifest) {
+  manifest.emplace(path, node);
+  if (node.kind != NodeKind::kDirectory) return {};
+  const auto tree = trees.find(node.content);
+  if (tree == trees.end())
+    return fail(ErrorCode::kCorrupt, "the record of the run's origin lacks " + path);
+  for (const auto& entry : tree->second->entries)
+    ROLLBACK_TRY(flatten(trees, path + "/" + entry.name, entry.node, manifest));
+  return {};
+}
+
+Result<std::string> read_content(const KeepInput& input, const std::string& path) {
+  for (const auto& op : input.ops) {
+    if (op.path != path || op.slot.empty() || op.origin == 0) continue;
+    ROLLBACK_ASSIGN(const Directory* stage, input.stages.at(op.stage));
+    ROLLBACK_ASSIGN(const File file, stage->open_file(op.slot));
+    return file.read_all(kMaxFile);
+  }
+  ROLLBACK_ASSIGN(const ParentOf live, live_parent(input.root, path));
+  ROLLBACK_ASSIGN(const File file, live.directory.open_file(live.name));
+  return file.read_all(kMaxFile);
+}
+
+}  // namespace
+
+Status save_origin(const StageSet& stages, const Origin& origin) {
+  if (stages.paths().empty()) return {};
+  std::string bytes;
+  ROLLBACK_ASSIGN(const std::string snapshot, encode_snapshot(origin.state.snapshot));
+  put_frame(bytes, snapshot);
+  for (const auto& tree : origin.trees) {
+    ROLLBACK_ASSIGN(const std::string encoded, encode_tree(tree));
+    put_frame(bytes, encoded);
+  }
+  ROLLBACK_ASSIGN(const Directory* stage, stages.at(0));
+  ROLLBACK_ASSIGN(File file, stage->create_file(kFile, 0600));
+  ROLLBACK_TRY(file.write_all(bytes));
+  ROLLBACK_TRY(file.sync());
+  ROLLBACK_TRY(file.close());
+  return stage->sync();
+}
+
+Result<Origin> load_origin(const StageSet& stages) {
+  ROLLBACK_ASSIGN(const Directory* stage, stages.at(0));
+  ROLLBACK_ASSIGN(const File file, stage->open_file(kFile));
+  ROLLBACK_ASSIGN(const std::string bytes, file.read_all(kMaxFile));
+  std::string_view rest(bytes);
+  Origin origin;
+  ROLLBACK_ASSIGN(const auto snapshot, take_frame(rest));
+  ROLLBACK_ASSIGN(origin.state.snapshot, decode_snapshot(snapshot));
+  origin.state.id = snapshot_id(snapshot);
+  origin.state.content_root = content_root(origin.state.snapshot);
+  std::vector<Digest> ids;
+  while (!rest.empty()) {
+    ROLLBACK_ASSIGN(const auto frame, take_frame(rest));
+    ROLLBACK_ASSIGN(origin.trees.emplace_back(), decode_tree(frame));
+    ids.push_back(sha256(frame));
+  }
+  std::map<Digest, const Tree*> trees;
+  for (std::size_t i = 0; i < ids.size(); ++i) trees.emplace(ids[i], &origin.trees[i]);
+  for (const auto& resource : origin.state.snapshot.resources)
+    for (const auto& path : resource.paths)
+      if (path.node) ROLLBACK_TRY(flatten(trees, path.path, *path.node, origin.state.manifest));
+  return origin;
+}
+
+Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
+                   WallTime now) {
+  for (const auto& [path, node] : origin.state.manifest) {
+    if (node.kind != NodeKind::kFile) continue;
+    ROLLBACK_ASSIGN(const bool known, input.blobs.has(node.content));
+    if (known) continue;
+    ROLLBACK_ASSIGN(const std::string bytes, read_content(input, path));
+    if (sha256(bytes) != node.content)
+      return fail(ErrorCode::kConflict, path + " is not what it was before the run");
+    ROLLBACK_TRY(input.blobs.put(bytes));
+  }
+  for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(tree));
+  ROLLBACK_TRY(
+      input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
+  return {};
+}
+
+}  // namespace rollback

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run replaces. Its manifest waits in the first stage, its bytes are the pre-images there;
+// both enter the store only after the run succeeded, so that a rollback works while the store's
+// disk is full.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/apply/file_op.h"
+#include "agent/apply/stage.h"
+#include "agent/store/blob_store.h"
+#include "agent/store/snapshot_store.h"
+#include "model/snapshot.h"
+
+namespace rollback {
+
+struct Origin {
+  HostState state;
+  std::vector<Tree> trees;  // of every directory in it
+};
+
+// Writes and reads `<stage>/origin`. Without stages there is nothing to write.
+Status save_origin(const StageSet& stages, const Origin& origin);
+Result<Origin> load_origin(const StageSet& stages);
+
+struct KeepInput {
+  const Directory& root;
+  const StageSet& stages;
+  const std::vector<FileOp>& ops;  // committed
+  SnapshotStore& snapshots;
+  BlobStore& blobs;
+};
+
+// Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or
+// from live where the run did not change them.
+Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
+                   WallTime now);
+
+}  // namespace rollback

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/preflight.h"
+
+#include <fmt/format.h>
+#include <linux/fs.h>
+
+#include <map>
+#include <utility>
+
+#include "agent/plan/planner.h"
+
+namespace rollback {
+
+namespace {
+
+constexpr std::uint64_t kMargin = 16ULL << 20U;  // bytes that stay free on every mount
+constexpr std::uint64_t kSpareInodes = 64;
+constexpr std::size_t kNamed = 5;
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status check_emptied(const PreflightInput& input) {
+  std::set<std::string> going;
+  for (const auto& step : input.plan.steps)
+    if (step.action == StepAction::kRemove || step.action == StepAction::kRemoveDirectory)
+      going.insert(step.subject);
+  for (const auto& step : input.plan.steps) {
+    if (step.action != StepAction::kRemoveDirectory) continue;
+    ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, step.subject));
+    ROLLBACK_ASSIGN(const auto names, directory.list(""));
+    for (const auto& name : names) {
+      const auto path = step.subject + "/" + name;
+      if (!going.contains(path))
+        return fail(ErrorCode::kConflict,
+                    fmt::format("{} must go ({}), but {} in it is not managed; move it away",
+                                step.subject, step.why, path));
+    }
+  }
+  return {};
+}
+
+// Nothing that cannot be opened has flags: absent paths, links, sockets.
+Status check_flags(const Directory& root, const std::string& path) {
+  ROLLBACK_ASSIGN(const auto stat, find_live(root, path));
+  if (!stat) return {};
+  long flags = 0;
+  int result = 0;
+  if (stat->type == FileType::kDirectory) {
+    ROLLBACK_ASSIGN(const Directory directory, live_directory(root, path));
+    result = root.calls().ioctl_flags(directory.fd(), flags);
+  } else if (stat->type == FileType::kRegular) {
+    ROLLBACK_ASSIGN(const ParentOf parent, live_parent(root, path));
+    ROLLBACK_ASSIGN(const File file, parent.directory.open_file(parent.name));
+    result = root.calls().ioctl_flags(file.fd(), flags);
+  }
+  if (result < 0) return {};  // a file system without flags
+  const bool immutable = (flags & FS_IMMUTABLE_FL) != 0;
+  if (!immutable && (flags & FS_APPEND_FL) == 0) return {};
+  return fail(ErrorCode::kDenied,
+              fmt::format("{} is {} and could not be changed; `chattr -{} {}`", path,
+                          immutable ? "immutable" : "append-only", immutable ? "i" : "a", path));
+}
+
+Status check_all_flags(const PreflightInput& input) {
+  std::set<std::string> paths;
+  for (const auto& step : input.plan.steps) {
+    if (step.phase != StepPhase::kCommit) continue;
+    paths.insert(step.subject);
+    paths.insert(parent_of(step.subject));
+  }
+  for (const auto& path : paths) ROLLBACK_TRY(check_flags(input.root, path));
+  return {};
+}
+
+struct Need {
+  std::uint64_t bytes = 0;
+  std::uint64_t inodes = 0;
+};
+
+Status check_room(const PreflightInput& input, const std::string& stage, const Need& need) {
+  const auto mount = parent_of(parent_of(stage));
+  ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, mount));
+  struct statvfs space {};
+  const int result = input.root.calls().fstatvfs(directory.fd(), space);
+  if (result < 0) return fail_errno(-result, "look at the free space of " + mount);
+  const std::uint64_t free = space.f_bavail * space.f_frsize;
+  if (free < need.bytes + kMargin)
+    return fail(ErrorCode::kNoSpace,
+                fmt::format("{} has {} MiB free, the run needs {} MiB; make room there", mount,
+                            free >> 20U, (need.bytes + kMargin) >> 20U));
+  if (space.f_files != 0 && space.f_favail < need.inodes + kSpareInodes)
+    return fail(ErrorCode::kNoSpace,
+                fmt::format("{} has {} inodes free, the run needs {}; remove files there", mount,
+                            space.f_favail, need.inodes + kSpareInodes));
+  return {};
+}
+
+Status check_space(const PreflightInput& input) {
+  std::map<std::uint32_t, Need> needs;
+  for (const auto& step : input.plan.steps) {
+    if (step.phase != StepPhase::kCommit) continue;
+    auto& need = needs[input.stages.index_of(step.subject)];
+    ++need.inodes;
+    const auto node = input.target.manifest.find(step.subject);
+    if (node != input.target.manifest.end()) need.bytes += node->second.size + 4096;
+  }
+  if (!needs.empty()) needs.begin()->second.bytes += input.preview_bytes;
+  for (const auto& [index, need] : needs)
+    ROLLBACK_TRY(check_room(input, input.stages.paths()[index], need));
+  return {};
+}
+
+}  // namespace
+
+Status check_files(const PreflightInput& input) {
+  ROLLBACK_TRY(check_emptied(input));
+  ROLLBACK_TRY(check_all_flags(input));
+  return check_space(input);
+}
+
+Status check_removals(const Plan& plan, const std::set<std::string>& recorded, std::size_t limit) {
+  const auto paths = unrecorded_removals(plan, recorded);
+  if (paths.size() <= limit) return {};
+  std::string named;
+  for (std::size_t i = 0; i < paths.size() && i < kNamed; ++i)
+    named += (named.empty() ? "" : ", ") + paths[i];
+  return fail(ErrorCode::kConflict,
+              fmt::format("{} paths would be removed that no release ever recorded ({}, ...); look "
+                          "at `rollbackctl plan`, then repeat with --accept-removals",
+                          paths.size(), named));
+}
+
+}  // namespace rollback

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything about the files of a plan that can refuse before anything is staged: completeness,
+// removals, flags, space. Reads only. Each refusal is one sentence that names the path.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/apply/stage.h"
+#include "model/plan.h"
+#include "model/snapshot.h"
+
+namespace rollback {
+
+struct PreflightInput {
+  const Directory& root;
+  const StageSet& stages;  // located, not made
+  const Plan& plan;
+  const HostState& live;
+  const HostState& target;
+  std::size_t preview_bytes = 0;
+};
+
+// Directories that must go hold nothing but what the plan removes; no changed path and no directory
+// of one is immutable or append-only (kDenied); every mount has room (kNoSpace).
+Status check_files(const PreflightInput& input);
+
+// kConflict above `limit` removals of what no release recorded; names the first ones.
+Status check_removals(const Plan& plan, const std::set<std::string>& recorded, std::size_t limit);
+
+}  // namespace rollback

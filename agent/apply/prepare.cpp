@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resolve, plan, preflight, stage. Everything here may refuse; nothing here touches what is live.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "agent/apply/active_run.h"
+#include "agent/apply/fingerprint.h"
+#include "agent/apply/preflight.h"
+#include "agent/apply/preview.h"
+#include "agent/apply/staging.h"
+#include "agent/apply/unit_work.h"
+#include "agent/plan/planner.h"
+#include "protocol/records.h"
+
+namespace rollback {
+
+namespace {
+
+Result<std::vector<RevisionStatus>> known_revisions(const RunDeps& deps) {
+  ROLLBACK_ASSIGN(const auto revisions, deps.snapshots.revisions());
+  ROLLBACK_ASSIGN(const auto history, deps.snapshots.history());
+  return revision_statuses(revisions, history);
+}
+
+// The revision the host is on: the deployed one when its content is live, else the newest that is.
+std::string name_of_live(const std::vector<RevisionStatus>& known, const Digest& root) {
+  std::string name;
+  for (const auto& it : known) {
+    if (it.revision.content_root != root) continue;
+    name = it.revision.name.str();
+    if (it.status == ReleaseStatus::kDeployed) break;
+  }
+  return name;
+}
+
+std::vector<ProbeSpec> probes_for(const AgentOptions& options, bool ProbeSpec::*when) {
+  std::vector<ProbeSpec> probes;
+  for (const auto& spec : options.health)
+    if (spec.*when) probes.push_back(spec);
+  return probes;
+}
+
+Status check_before(const RunDeps& deps) {
+  for (const auto& result : deps.prober.round(probes_for(deps.options, &ProbeSpec::before)))
+    if (!result.green && result.required)
+      return fail(ErrorCode::kConflict,
+                  fmt::format("the probe {} must be green before a run and is red: {}", result.name,
+                              result.answer));
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& lines, std::size_t limit) {
+  std::string text;
+  for (std::size_t i = 0; i < lines.size() && i < limit; ++i)
+    text += (text.empty() ? "" : ", ") + lines[i];
+  if (lines.size() > limit) text += fmt::format(" and {} more", lines.size() - limit);
+  return text;
+}
+
+class Preparer {
+ public:
+  Preparer(const RunDeps& deps, const PrepareOrder& order, RunLog& log, RunRecord& record)
+      : deps_(deps), order_(order), log_(log), record_(record) {}
+
+  Result<Preparation> run() {
+    ROLLBACK_ASSIGN(RunLock lock, RunLock::take(deps_.state));
+    ROLLBACK_ASSIGN(const auto unfinished, Journal::find(deps_.state));
+    if (unfinished)
+      return fail(ErrorCode::kBusy,
+                  fmt::format("run {} to {} was interrupted and is not finished yet; restart "
+                              "rollback-agent, which finishes it",
+                              unfinished->begin.run.str(), unfinished->begin.to));
+    log_.enter(RunPhase::kPlanned, "comparing the host with " + order_.to);
+    ROLLBACK_ASSIGN(auto comparison, compare_with(deps_, order_.to));
+    record_.from = comparison.plan.from;
+    record_.to = comparison.plan.to;
+    for (const auto& warning : comparison.plan.warnings) log_.warn(warning);
+    Preparation result;
+    result.prepared = describe(deps_, order_.run, comparison.plan);
+    record_.plan_digest = result.prepared.plan_digest;
+    if (comparison.plan.empty()) return result;
+
+    log_.enter(RunPhase::kPreflight,
+               fmt::format("{} steps to {}", comparison.plan.steps.size(), record_.to));
+    ROLLBACK_ASSIGN(StageSet stages, preflight(comparison));
+    JournalBegin begin{order_.run,   order_.kind, order_.actor,    order_.reason,
+                       record_.from, record_.to,  record_.started, stages.paths()};
+    ROLLBACK_ASSIGN(Journal journal, Journal::create(deps_.state, begin));
+    auto intent = stage(comparison, stages, result.prepared.plan_digest);
+    auto status = intent ? Status() : Status(Failure(intent.error()));
+    if (status && !order_.dry_run) {
+      status = journal.append(*intent);
+      if (status) status = journal.append(JournalPhase{RunPhase::kStaged, deps_.clock.wall()});
+    }
+    if (!status || order_.dry_run) {
+      // What cannot be cleaned stays in the journal, and recovery tries again.
+      auto cleaned = stages.remove();
+      if (cleaned) cleaned = Journal::remove(deps_.state);
+      if (!status) return Failure(std::move(status).error());
+      ROLLBACK_TRY(cleaned);
+      return result;
+    }
+    record_.phase = RunPhase::kStaged;
+    result.run.emplace(ActiveRun{std::move(lock), std::move(journal), std::move(stages), record_,
+                                 std::move(comparison.plan), *std::move(intent),
+                                 std::move(comparison.origin), std::move(comparison.target),
+                                 std::move(baseline_), 0, order_.timeout, std::nullopt});
+    return result;
+  }
+
+ private:
+  Result<StageSet> preflight(const Comparison& comparison) {
+    ROLLBACK_TRY(check_before(deps_));
+    ROLLBACK_TRY(check_complete(comparison));
+    ROLLBACK_TRY(check_removed(comparison.plan));
+    tell_facts(comparison);
+    std::vector<std::string> paths;
+    for (const auto& step : comparison.plan.steps)
+      if (step.phase == StepPhase::kCommit) paths.push_back(step.subject);
+    ROLLBACK_ASSIGN(StageSet stages, StageSet::locate(deps_.root, order_.run, paths));
+    ROLLBACK_TRY(check_files({deps_.root, stages, comparison.plan, comparison.origin.state,
+                              comparison.target, preview_bytes(comparison)}));
+    return stages;
+  }
+
+  Status check_complete(const Comparison& comparison) const {
+    ROLLBACK_ASSIGN(const auto missing, deps_.snapshots.missing_paths(comparison.target));
+    std::set<std::string> needed;
+    for (const auto& step : comparison.plan.steps) needed.insert(step.subject);
+    std::vector<std::string> lost;
+    for (const auto& path : missing)
+      if (needed.contains(path)) lost.push_back(path);
+    if (lost.empty()) return {};
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the store lacks contents of {}: {}; choose another release",
+                            record_.to, joined(lost, 5)));
+  }
+
+  Status check_removed(const Plan& plan) const {
+    if (order_.accept_removals) return {};
+    // Reading every revision is only worth it when there is much to remove.
+    if (unrecorded_removals(plan, {}).size() <= deps_.options.max_removals) return {};
+    std::set<std::string> recorded;
+    ROLLBACK_ASSIGN(const auto revisions, deps_.snapshots.revisions());
+    for (const auto& revision : revisions) {
+      if (revision.name.is_run()) continue;
+      ROLLBACK_ASSIGN(const auto state, deps_.snapshots.load_state(revision.snapshot));
+      for (const auto& [path, node] : state.manifest) recorded.insert(path);
+    }
+    return check_removals(plan, recorded, deps_.options.max_removals);
+  }
+
+  void tell_facts(const Comparison& comparison) {
+    std::map<std::string, std::string> live;
+    for (const auto& resource : comparison.origin.state.snapshot.resources)
+      for (const auto& fact : resource.facts) live[resource.name + " " + fact.name] = fact.value;
+    for (const auto& resource : comparison.target.snapshot.resources)
+      for (const auto& fact : resource.facts)
+        if (const auto now = live.find(resource.name + " " + fact.name);
+            now != live.end() && now->second != fact.value)
+          log_.info(fmt::format("{} is {} now and was {} with {}", now->first, now->second,
+                                fact.value, record_.to));
+  }
+
+  // Roots of validators of every resource that changes.
+  std::map<const Resource*, const ResourceSnapshot*> validated(const Comparison& comparison) const {
+    std::set<std::string> changed;
+    for (const auto& step : comparison.plan.steps) changed.insert(step.resource);
+    std::map<const Resource*, const ResourceSnapshot*> found;
+    for (const auto& target : comparison.target.snapshot.resources) {
+      if (!changed.contains(fmt::format("{}/{}", to_string(target.kind), target.name))) continue;
+      for (const auto& resource : deps_.resources)
+        if (resource->spec().kind == target.kind && resource->spec().name == target.name)
+          found.emplace(resource.get(), &target);
+    }
+    return found;
+  }
+
+  std::size_t preview_bytes(const Comparison& comparison) const {
+    std::size_t bytes = 0;
+    for (const auto& [resource, target] : validated(comparison))
+      for (const auto& root : resource->preview_roots(*target))
+        for (const auto* state : {&comparison.origin.state, &comparison.target})
+          for (const auto& [path, node] : state->manifest)
+            if (is_within(path, root)) bytes += node.size + 4096;
+    return bytes;
+  }
+
+  Result<JournalIntent> stage(const Comparison& comparison, StageSet& stages,
+                              const Digest& plan_digest) {
+    ROLLBACK_TRY(stages.make());
+    ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
+    const ContentSource content = [this](const Digest& digest) { return deps_.blobs.get(digest); };
+    JournalIntent intent;
+    intent.plan_digest = plan_digest;
+    ROLLBACK_ASSIGN(intent.files,
+                    stage_contents({deps_.root, stages, comparison.plan, comparison.origin.state,
+                                    comparison.target, content, owners}));
+    log_.info(fmt::format("{} changes staged", intent.files.size()));
+    ROLLBACK_TRY(validate(comparison, stages, intent.files));
+    ROLLBACK_TRY(save_origin(stages, comparison.origin));
+    ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
+    intent.daemon_reload =
+        std::any_of(comparison.plan.steps.begin(), comparison.plan.steps.end(),
+                    [](const PlanStep& step) { return step.action == StepAction::kDaemonReload; });
+    baseline_ = deps_.prober.round(probes_for(deps_.options, &ProbeSpec::after));
+    for (const auto& result : baseline_)
+      if (!result.green && result.required) intent.red_before.push_back(result.name);
+    ROLLBACK_ASSIGN(intent.fingerprint, fingerprint(deps_.root, comparison.origin.state));
+    return intent;
+  }
+
+  Status validate(const Comparison& comparison, const StageSet& stages,
+                  const std::vector<FileOp>& ops) {
+    std::map<std::string, PreviewMount> previews;
+    for (const auto& resource : deps_.resources) {  // in the order of the configuration
+      const auto all = validated(comparison);
+      const auto found = all.find(resource.get());
+      if (found == all.end()) continue;
+      std::vector<PreviewMount> mounts;
+      for (const auto& root : resource->preview_roots(*found->second)) {
+        auto preview = previews.find(root);
+        if (preview == previews.end()) {
+          ROLLBACK_ASSIGN(auto made, make_preview({deps_.root, stages, ops}, root));
+          preview = previews.emplace(root, std::move(made)).first;
+        }
+        mounts.push_back(preview->second);
+      }
+      if (!mounts.empty()) ROLLBACK_TRY(judge(*resource, *found->second, mounts));
+    }
+    return {};
+  }
+
+  Status judge(Resource& resource, const ResourceSnapshot& target,
+               const std::vector<PreviewMount>& mounts) {
+    ROLLBACK_ASSIGN(const auto complaints, resource.validate(target, mounts));
+    if (complaints.empty()) return {};
+    ROLLBACK_ASSIGN(const auto now, resource.validate(target, {}));
+    std::vector<std::string> fresh;
+    for (const auto& complaint : complaints) {
+      const bool old = std::any_of(now.begin(), now.end(), [&](const Complaint& other) {
+        return other.text == complaint.text;
+      });
+      if (old)
+        log_.warn(complaint.text + " (the live configuration has the same fault)");
+      else
+        fresh.push_back(complaint.text);
+    }
+    if (fresh.empty()) return {};
+    return fail(ErrorCode::kConflict, fmt::format("{} would not be valid on this host: {}",
+                                                  record_.to, joined(fresh, 5)));
+  }
+
+  const RunDeps& deps_;
+  const PrepareOrder& order_;
+  RunLog& log_;
+  RunRecord& record_;
+  std::vector<ProbeResult> baseline_;
+};
+
+}  // namespace
+
+Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
+  ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
+  Result<Revision> target = fail(ErrorCode::kBug, "no target");
+  if (to.empty()) {
+    target = previous_target(known);
+  } else {
+    ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
+    target = resolve_target(name, known);
+  }
+  if (!target) return Failure(std::move(target).error());
+  Comparison result;
+  ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target->snapshot));
+  HashingSink sink;
+  ROLLBACK_ASSIGN(result.origin.state,
+                  capture(deps.root, deps.resources, sink, {}, &result.target.snapshot));
+  result.origin.trees = sink.trees();
+  ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
+                                          name_of_live(known, result.origin.state.content_root),
+                                          target->name.str(), deps.options.resources}));
+  return result;
+}
+
+PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {
+  PreparedRun prepared{run, plan, plan_digest(plan), {}};
+  if (plan.empty()) return prepared;
+  const auto& gate = deps.options.gate;
+  prepared.estimate =
+      std::chrono::milliseconds(100) + gate.soak + gate.interval * std::max(0, gate.successes - 1);
+  for (const auto& step : plan.steps)
+    prepared.estimate += step.phase == StepPhase::kCommit ? std::chrono::milliseconds(1)
+                                                          : std::chrono::milliseconds(150);
+  return prepared;
+}
+
+Result<Preparation> prepare_run(const RunDeps& deps, const PrepareOrder& order, RunLog& log,
+                                RunRecord& record) {
+  return Preparer(deps, order, log, record).run();
+}
+
+}  // namespace rollback

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/rollback.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "agent/apply/active_run.h"
+#include "agent/apply/fingerprint.h"
+#include "agent/apply/interrupted.h"
+#include "model/exit_code.h"
+
+namespace rollback {
+
+namespace {
+
+int exit_code_of_refusal(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kBusy:
+      return static_cast<int>(ExitCode::kLocked);
+    case ErrorCode::kTimeout:
+      return static_cast<int>(ExitCode::kTimedOut);
+    default:
+      return static_cast<int>(ExitCode::kRefused);
+  }
+}
+
+RunRecord new_record(const PrepareOrder& order, WallTime now) {
+  RunRecord record;
+  record.id = order.run;
+  record.kind = order.kind;
+  record.actor = order.actor;
+  record.reason = order.reason;
+  record.to = order.to;
+  record.started = now;
+  return record;
+}
+
+}  // namespace
+
+struct RollbackEngine::Inner {
+  explicit Inner(const RunDeps& run_deps) : deps(run_deps) {}
+
+  RunDeps deps;
+  std::optional<ActiveRun> active;
+
+  // The end of a run that changed nothing.
+  Status finish(RunRecord record, RunOutcome outcome, int exit_code) const {
+    record.phase = RunPhase::kDone;
+    record.outcome = outcome;
+    record.exit_code = exit_code;
+    record.finished = deps.clock.wall();
+    return deps.runs.put(record);
+  }
+
+  Status forget() {
+    auto run = std::move(*active);
+    active.reset();
+    // Said first: a crash while the stage is removed must not look like a commit.
+    (void)run.journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
+    (void)finish(run.record, RunOutcome::kForgotten, static_cast<int>(ExitCode::kRefused));
+    ROLLBACK_TRY(run.stages.remove());
+    return Journal::remove(deps.state);
+  }
+
+  [[nodiscard]] bool lease_is_over() const {
+    return active && active->lease_end && deps.clock.boot() >= *active->lease_end;
+  }
+
+  // Refuses what must be prepared again; nothing live was touched.
+  Status still_valid(const Digest& plan_digest) {
+    if (active->intent.plan_digest != plan_digest)
+      return fail(ErrorCode::kConflict,
+                  fmt::format("run {} was prepared with another plan; prepare it again",
+                              active->record.id.str()));
+    if (lease_is_over())
+      return fail(ErrorCode::kConflict, fmt::format("the lease of run {} is over; prepare it again",
+                                                    active->record.id.str()));
+    ROLLBACK_ASSIGN(const Digest now, fingerprint(deps.root, active->origin.state));
+    if (now != active->intent.fingerprint)
+      return fail(ErrorCode::kConflict,
+                  fmt::format("managed files changed since run {} was prepared; prepare it again",
+                              active->record.id.str()));
+    return {};
+  }
+};
+
+RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<Inner>(deps)) {}
+RollbackEngine::~RollbackEngine() = default;
+
+Result<PreparedRun> RollbackEngine::plan(const std::string& to) {
+  ROLLBACK_ASSIGN(const auto comparison, compare_with(inner_->deps, to));
+  return describe(inner_->deps, RunId(), comparison.plan);
+}
+
+Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListener& listener) {
+  auto& active = inner_->active;
+  const auto& deps = inner_->deps;
+  RunRecord record = new_record(order, deps.clock.wall());
+  std::uint64_t events = 0;
+  RunLog log(deps.clock, listener, record, events);
+  Result<Preparation> prepared = fail(ErrorCode::kBug, "not prepared");
+  if (active && active->record.id == order.run) ROLLBACK_TRY(inner_->forget());
+  if (active)
+    prepared = fail(ErrorCode::kBusy,
+                    fmt::format("run {} to {} by {} holds this host; wait for it or `rollbackctl "
+                                "run abort {}`",
+                                active->record.id.str(), active->record.to, active->record.actor,
+                                active->record.id.str()));
+  else
+    prepared = prepare_run(deps, order, log, record);
+
+  if (!prepared) {
+    const Error error = std::move(prepared).error();
+    log.finding(error.message);
+    log.leave();
+    if (!order.dry_run)
+      (void)inner_->finish(record, RunOutcome::kRefused, exit_code_of_refusal(error));
+    return Failure(error);
+  }
+  if (prepared->run) {
+    active = std::move(prepared->run);
+    log.enter(RunPhase::kStaged, "prepared: nothing has changed yet");
+    active->record = record;
+    active->events = events;
+    if (order.lease > Duration::zero()) active->lease_end = deps.clock.boot() + order.lease;
+    (void)deps.runs.put(record);  // for who watches; the journal is what counts
+  } else if (!order.dry_run) {
+    log.info("nothing to do");
+    log.leave();
+    ROLLBACK_TRY(inner_->finish(record, RunOutcome::kSucceeded, static_cast<int>(ExitCode::kDone)));
+  }
+  return std::move(prepared->prepared);
+}
+
+Result<RunRecord> RollbackEngine::commit(const RunId& run, const Digest& plan_digest,
+                                         RunListener& listener) {
+  auto& active = inner_->active;
+  if (!active || active->record.id != run) {
+    auto known = inner_->deps.runs.find(run.str());
+    if (known && known->outcome != RunOutcome::kRunning) return known;  // told twice, done once
+    return fail(ErrorCode::kNotFound,
+                fmt::format("run {} is not prepared on this host; prepare it again", run.str()));
+  }
+  if (auto valid = inner_->still_valid(plan_digest); !valid) {
+    ROLLBACK_TRY(inner_->forget());
+    return Failure(std::move(valid).error());
+  }
+  auto record = execute_run(inner_->deps, *active, listener);
+  active.reset();
+  return record;
+}
+
+Status RollbackEngine::forget(const RunId& run) {
+  if (!inner_->active || inner_->active->record.id != run) return {};
+  return inner_->forget();
+}
+
+std::optional<RunId> RollbackEngine::holder() const {
+  if (inner_->active) return inner_->active->record.id;
+  const auto journal = Journal::find(inner_->deps.state);
+  if (!journal || !*journal) return std::nullopt;
+  return (*journal)->begin.run;
+}
+
+Status RollbackEngine::forget_expired() {
+  if (!inner_->lease_is_over()) return {};
+  return inner_->forget();
+}
+
+Result<std::optional<RunRecord>> RollbackEngine::finish_interrupted(RunListener& listener) {
+  if (inner_->active) return std::nullopt;
+  return finish_interrupted_run(inner_->deps, listener);
+}
+
+}  // namespace rollback

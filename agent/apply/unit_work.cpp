@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/unit_work.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace rollback {
+
+namespace {
+
+constexpr Duration kJobDeadline = std::chrono::seconds(90);  // systemd's own default
+constexpr Duration kReloadDeadline = std::chrono::seconds(60);
+
+bool starts(const JournalUnit& unit) {
+  return unit.duty == UnitDuty::kStart || (unit.duty == UnitDuty::kRestart && unit.was_active);
+}
+
+Status start(const JournalUnit& unit, ServiceManager& services) {
+  ROLLBACK_TRY(services.reset_failed(unit.name));
+  return services.start(unit.name, kJobDeadline);
+}
+
+void note(std::vector<std::string>& failures, const Status& status) {
+  if (!status) failures.push_back(status.error().message);
+}
+
+}  // namespace
+
+bool is_up(const UnitInfo& unit) {
+  return unit.active_state == "active" || unit.active_state == "reloading" ||
+         unit.active_state == "activating";
+}
+
+Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services) {
+  std::vector<JournalUnit> units;
+  std::map<std::string, bool> stopped;  // -> started again
+  for (const auto& step : plan.steps) {
+    if (step.action == StepAction::kStopUnit) stopped.emplace(step.subject, false);
+    JournalUnit unit;
+    unit.name = step.subject;
+    if (step.action == StepAction::kStartUnit) {
+      const auto was_stopped = stopped.find(step.subject);
+      unit.duty = was_stopped == stopped.end() ? UnitDuty::kStart : UnitDuty::kRestart;
+      if (was_stopped != stopped.end()) was_stopped->second = true;
+      units.push_back(unit);
+    } else if (step.action == StepAction::kReloadUnit) {
+      unit.duty = UnitDuty::kReload;
+      units.push_back(unit);
+    }
+  }
+  for (const auto& [name, started] : stopped)
+    if (!started) units.push_back({name, UnitDuty::kStop, false, "", ""});
+  for (auto& unit : units) {
+    ROLLBACK_ASSIGN(const UnitInfo info, services.unit(unit.name));
+    unit.was_active = is_up(info);
+    unit.enablement = info.unit_file_state;
+    unit.invocation = info.invocation_id;
+  }
+  return units;
+}
+
+Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services) {
+  // Against the order of starting: what uses another goes first.
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+    const bool stops = unit->duty == UnitDuty::kRestart || unit->duty == UnitDuty::kStop;
+    if (stops && unit->was_active) ROLLBACK_TRY(services.stop(unit->name, kJobDeadline));
+  }
+  return {};
+}
+
+Status activate_units(const JournalIntent& intent, ServiceManager& services) {
+  if (intent.daemon_reload) ROLLBACK_TRY(services.daemon_reload(kReloadDeadline));
+  for (const auto& unit : intent.units) {
+    if (starts(unit)) ROLLBACK_TRY(start(unit, services));
+    if (unit.duty == UnitDuty::kReload && unit.was_active)
+      ROLLBACK_TRY(services.reload(unit.name, kReloadDeadline));
+  }
+  return {};
+}
+
+std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
+                                       ServiceManager& services) {
+  std::vector<std::string> failures;
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+    if (!starts(*unit)) continue;
+    const auto info = services.unit(unit->name);
+    if (info && info->active_state == "inactive") continue;
+    note(failures, services.stop(unit->name, kJobDeadline));
+  }
+  return failures;
+}
+
+std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activated,
+                                        ServiceManager& services) {
+  std::vector<std::string> failures;
+  if (intent.daemon_reload) note(failures, services.daemon_reload(kReloadDeadline));
+  for (const auto& unit : intent.units) {
+    if (!unit.was_active) continue;
+    if (unit.duty == UnitDuty::kReload) {
+      if (activated) note(failures, services.reload(unit.name, kReloadDeadline));
+    } else {
+      note(failures, start(unit, services));
+    }
+  }
+  return failures;
+}
+
+std::vector<std::string> units_unlike_origin(const std::vector<JournalUnit>& units,
+                                             ServiceManager& services) {
+  std::vector<std::string> found;
+  for (const auto& unit : units) {
+    const auto info = services.unit(unit.name);
+    if (!info) {
+      found.push_back(unit.name + ": " + info.error().message);
+    } else if (is_up(*info) != unit.was_active) {
+      found.push_back(fmt::format("{} is {}, before the run it was {}", unit.name,
+                                  info->active_state, unit.was_active ? "active" : "not active"));
+    } else if (info->unit_file_state != unit.enablement) {
+      found.push_back(fmt::format("{} is {}, before the run it was {}", unit.name,
+                                  info->unit_file_state, unit.enablement));
+    }
+  }
+  return found;
+}
+
+}  // namespace rollback

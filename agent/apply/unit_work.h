@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run does to units: stopping them under the definitions they run with, starting and
+// reloading them under the new ones, and the way back. Used by the run thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/apply/journal_records.h"
+#include "agent/platform/service_manager.h"
+#include "model/plan.h"
+
+namespace rollback {
+
+bool is_up(const UnitInfo& unit);
+
+// The units a plan acts on in the order in which they start, and how they are now.
+Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services);
+
+// Stops at the first failure.
+Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services);
+Status activate_units(const JournalIntent& intent, ServiceManager& services);
+
+// Undo goes on at failures and says what they were.
+std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
+                                       ServiceManager& services);
+// After the files are back. `activated`: units were started or reloaded with the target's files.
+std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activated,
+                                        ServiceManager& services);
+// Units that are not as they were before the run.
+std::vector<std::string> units_unlike_origin(const std::vector<JournalUnit>& units,
+                                             ServiceManager& services);
+
+}  // namespace rollback

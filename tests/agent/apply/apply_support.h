@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What tests of plan and apply share: fake units, states captured from real trees, random trees.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/apply/staging.h"
+#include "agent/capture/capture.h"
+#include "agent/platform/service_manager.h"
+#include "tests/support/seeded_random.h"
+#include "tests/support/temp_directory.h"
+
+namespace rollback {
+
+// Units as a table. Every call is written down in `calls`.
+class FakeServices final : public ServiceManager {
+ public:
+  Result<UnitInfo> unit(const std::string& name) override;
+  Status start(const std::string& unit, Duration) override;
+  Status stop(const std::string& unit, Duration) override;
+  Status reload(const std::string& unit, Duration) override;
+  Status reset_failed(const std::string&) override { return {}; }
+  Status daemon_reload(Duration) override;
+  Result<std::vector<std::string>> log_tail(const std::string&, std::size_t) override;
+
+  void add(const std::string& name, bool active);
+  std::map<std::string, UnitInfo> units;
+  std::vector<std::string> calls;
+  std::string fails_to_start;  // a unit
+
+ private:
+  int invocations_ = 0;
+};
+
+// Programs are not run in these tests.
+class NoPrograms final : public ProgramRunner {
+ public:
+  Result<ProgramOutcome> run(const ProgramRequest& request) override;
+};
+
+// Keeps contents in memory.
+class KeepingSink final : public ContentSink {
+ public:
+  Result<Digest> put_content(std::string_view bytes) override;
+  Status put_tree(const Tree&) override { return {}; }
+  [[nodiscard]] ContentSource source() const;
+
+ private:
+  std::map<Digest, std::string> contents_;
+};
+
+// One files resource "app" that owns /etc/app.
+std::vector<ResourceSpec> app_specs();
+
+// That resource, with units if the test has some. Its preview is refused while it holds a file
+// "invalid" somewhere at its top.
+class AppResource final : public Resource {
+ public:
+  explicit AppResource(ServiceManager* services = nullptr, std::vector<std::string> units = {});
+  [[nodiscard]] const ResourceSpec& spec() const noexcept override { return spec_; }
+  Result<ResourceScope> scope() override;
+  [[nodiscard]] std::vector<std::string> preview_roots(const ResourceSnapshot&) const override {
+    return {"/etc/app"};
+  }
+  Result<std::vector<Complaint>> validate(const ResourceSnapshot&,
+                                          const std::vector<PreviewMount>& mounts) override;
+  std::string root;  // where absolute paths begin
+
+ private:
+  ResourceSpec spec_;
+  ServiceManager* services_;
+  std::vector<std::string> units_;
+};
+// The state of /etc/app below `root`; throws when it cannot be captured.
+HostState capture_app(const Directory& root, ContentSink& sink);
+
+// A tree of files, directories, links and hard links with few names, so that two trees collide in
+// every way: content, mode, type.
+void grow_tree(const std::filesystem::path& where, SeededRandom& random, int depth = 3);
+
+}  // namespace rollback

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/journal.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/temp_directory.h"
+
+namespace rollback {
+namespace {
+
+JournalBegin begin_record() {
+  JournalBegin begin;
+  begin.run = *RunId::parse("0123456789ab");
+  begin.kind = RunKind::kUndo;
+  begin.actor = "root (uid 0)";
+  begin.reason = "it answers 502";
+  begin.from = "v2.5.0";
+  begin.to = "v2.4.1";
+  begin.started = {1'700'000'000'000'000'000};
+  begin.stages = {"/etc/.rollback/0123456789ab", "/opt/.rollback/0123456789ab"};
+  return begin;
+}
+
+JournalIntent intent_record() {
+  JournalIntent intent;
+  intent.plan_digest = sha256("plan");
+  intent.fingerprint = sha256("host");
+  FileOp op;
+  op.kind = FileOpKind::kDirectoryMetadata;
+  op.path = "/etc/shop";
+  op.stage = 1;
+  op.slot = "000003";
+  op.origin = 77;
+  op.staged = 78;
+  op.from = {0750, 1, 2, -5, {{"user.a", std::string("\0b", 2)}}};
+  op.to = {0700, 0, 0, 1, {}};
+  intent.files = {op};
+  intent.units = {{"shop.service", UnitDuty::kReload, true, "enabled", "ab12"}};
+  intent.daemon_reload = true;
+  intent.red_before = {"http http://127.0.0.1/healthz"};
+  return intent;
+}
+
+class JournalTest : public ::testing::Test {
+ protected:
+  void write_three() {
+    auto journal = Journal::create(state_, begin_record());
+    ASSERT_TRUE(journal) << journal.error().message;
+    sizes_.push_back(bytes().size());
+    ASSERT_TRUE(journal->append(intent_record()));
+    sizes_.push_back(bytes().size());
+    ASSERT_TRUE(journal->append(JournalPhase{RunPhase::kCommitting, {5}}));
+    sizes_.push_back(bytes().size());
+  }
+  std::string bytes() const { return directory_.read("journal"); }
+
+  KernelSyscalls kernel_;
+  TempDirectory directory_;
+  Directory state_ = directory_.open(kernel_);
+  std::vector<std::size_t> sizes_;  // after each record
+};
+
+TEST_F(JournalTest, GivesBackWhatWasWritten) {
+  write_three();
+  const auto found = Journal::find(state_);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->begin, begin_record());
+  EXPECT_EQ((*found)->intent, intent_record());
+  EXPECT_EQ((*found)->phase, RunPhase::kCommitting);
+  EXPECT_EQ((*found)->cut_bytes, 0U);
+}
+
+TEST_F(JournalTest, IgnoresATornEndAtEveryByte) {
+  write_three();
+  const auto whole = bytes();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    directory_.write("journal", whole.substr(0, size));
+    const auto found = Journal::find(state_);
+    ASSERT_TRUE(found) << size << ": " << found.error().message;
+    ASSERT_EQ(found->has_value(), size >= sizes_[0]) << size;
+    if (!*found) continue;
+    EXPECT_EQ((*found)->intent.has_value(), size >= sizes_[1]) << size;
+    EXPECT_EQ((*found)->phase, RunPhase::kPlanned) << size;
+    // Going on after the cut gives a whole journal again.
+    auto journal = Journal::reopen(state_);
+    ASSERT_TRUE(journal) << size;
+    ASSERT_TRUE(journal->append(JournalPhase{RunPhase::kUndoing, {6}}));
+    const auto again = Journal::find(state_);
+    ASSERT_TRUE(again && *again) << size;
+    EXPECT_EQ((*again)->phase, RunPhase::kUndoing) << size;
+  }
+}
+
+TEST_F(JournalTest, CutsADamagedLastRecordAndRefusesDamageBefore) {
+  write_three();
+  const auto whole = bytes();
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    auto flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
+    directory_.write("journal", flipped);
+    const auto found = Journal::find(state_);
+    if (at < sizes_[1]) {
+      ASSERT_FALSE(found) << at;
+      EXPECT_TRUE(found.error().code == ErrorCode::kCorrupt ||
+                  found.error().code == ErrorCode::kUnsupported)
+          << at;
+    } else {
+      ASSERT_TRUE(found && *found) << at;
+      EXPECT_EQ((*found)->phase, RunPhase::kPlanned) << at;
+    }
+  }
+}
+
+TEST_F(JournalTest, RefusesANewerFormat) {
+  write_three();
+  auto newer = bytes();
+  newer[16] = 2;
+  directory_.write("journal", newer);
+  const auto found = Journal::find(state_);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(JournalTest, HoldsOneRunAtATime) {
+  write_three();
+  const auto second = Journal::create(state_, begin_record());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kExists);
+  ASSERT_TRUE(Journal::remove(state_));
+  EXPECT_TRUE(Journal::create(state_, begin_record()));
+}
+
+TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
+  for (const auto& record : {JournalRecord(begin_record()), JournalRecord(intent_record()),
+                             JournalRecord(JournalPhase{RunPhase::kDone, {}}),
+                             JournalRecord(JournalFilesUndone{{"/etc/x: gone"}})}) {
+    const auto encoded = encode_journal_record(record);
+    ASSERT_EQ(decode_journal_record(encoded), record);
+    for (std::size_t size = 0; size < encoded.size(); ++size)
+      EXPECT_FALSE(decode_journal_record(encoded.substr(0, size))) << size;
+    EXPECT_FALSE(decode_journal_record(encoded + "x"));
+  }
+}
+
+}  // namespace
+}  // namespace rollback
