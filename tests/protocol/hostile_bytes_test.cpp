@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes that nobody honest sent. What is accepted must be the one encoding of its value; nothing
-// may crash, and nothing may cost more than its size allows.
+// Bytes that nobody honest sent. What is accepted must be a whole value, which encodes and comes
+// back as itself (fields of a newer schema are not understood and dropped); nothing may crash, and
+// nothing may cost more than its size allows.
 #include <gmock/gmock.h>
 
 #include <chrono>
@@ -68,9 +69,10 @@ std::vector<Format> formats() {
   };
 }
 
-void expect_refused_or_exact(const Format& format, const std::string& bytes) {
+void expect_refused_or_a_value(const Format& format, const std::string& bytes) {
   const auto again = format.decoder(bytes);
-  if (again) EXPECT_EQ(*again, bytes) << format.name << " accepted bytes it would never write";
+  if (!again) return;
+  EXPECT_EQ(format.decoder(*again), again) << format.name << " accepted what is no value";
 }
 
 std::string mutate(std::string bytes, std::mt19937_64& random) {
@@ -116,12 +118,12 @@ TEST(HostileBytes, BytesBehindTheEndAreRefused) {
     EXPECT_FALSE(format.decoder(format.valid[0] + std::string(8, '\0'))) << format.name;
 }
 
-TEST(HostileBytes, EverySingleBitFlipIsRefusedOrIsAnotherValue) {
+TEST(HostileBytes, EverySingleBitFlipIsRefusedOrAValue) {
   for (const auto& format : formats()) {
     auto bytes = format.valid[0];
     for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
       bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
-      expect_refused_or_exact(format, bytes);
+      expect_refused_or_a_value(format, bytes);
       bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
     }
   }
@@ -135,12 +137,12 @@ TEST(HostileBytes, SeededMutationsNeverCrash) {
   for (const auto& format : formats())
     for (int i = 0; i < 1000; ++i) {
       const auto& valid = format.valid[random() % format.valid.size()];
-      expect_refused_or_exact(format, mutate(valid, random));
+      expect_refused_or_a_value(format, mutate(valid, random));
       ASSERT_FALSE(HasFailure()) << "ROLLBACK_SEED=" << seed;
     }
 }
 
-TEST(HostileBytes, RandomBytesBehindAValidHeaderAreRefused) {
+TEST(HostileBytes, RandomBytesBehindAValidHeaderNeverCrash) {
   std::mt19937_64 random(1);
   for (const auto& format : formats())
     for (int i = 0; i < 200; ++i) {
@@ -149,7 +151,7 @@ TEST(HostileBytes, RandomBytesBehindAValidHeaderAreRefused) {
         const std::uint64_t word = random();
         bytes.append(reinterpret_cast<const char*>(&word), sizeof(word));
       }
-      expect_refused_or_exact(format, bytes);
+      expect_refused_or_a_value(format, bytes);
     }
 }
 
@@ -192,7 +194,7 @@ TEST(HostileBytes, AmplificationIsRefusedAtOnce) {
   for (const auto& format : formats())
     for (const auto& bomb : bombs) {
       const auto started = std::chrono::steady_clock::now();
-      expect_refused_or_exact(format, framed(format.valid[0], bomb));
+      expect_refused_or_a_value(format, framed(format.valid[0], bomb));
       EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(1));
     }
 }
