@@ -27,6 +27,17 @@ TEST(Records, CanonicalBytesAreFixed) {
   expect_golden("rollout_host", *encode_rollout_host(samples::rollout_host()));
 }
 
+// The worked example of docs/formats/records.md.
+TEST(Records, DocumentedExampleIsWhatIsWritten) {
+  Node file;
+  file.meta = {0644, 0, 0, 1'000'000'000, {}};
+  file.user = "root";
+  file.group = "root";
+  file.size = 5;
+  file.content = sha256("hello");
+  expect_golden("documented_tree", *encode_tree({{{"a", file}}, {}}));
+}
+
 TEST(Records, ContentRootsAreFixed) {
   expect_golden("tree_content_root", std::string(content_root(samples::tree()).view()));
   expect_golden("snapshot_content_root", std::string(content_root(samples::snapshot()).view()));
