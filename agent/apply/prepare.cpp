@@ -14,28 +14,10 @@
 #include "agent/apply/staging.h"
 #include "agent/apply/unit_work.h"
 #include "agent/plan/planner.h"
-#include "protocol/records.h"
 
 namespace rollback {
 
 namespace {
-
-Result<std::vector<RevisionStatus>> known_revisions(const RunDeps& deps) {
-  ROLLBACK_ASSIGN(const auto revisions, deps.snapshots.revisions());
-  ROLLBACK_ASSIGN(const auto history, deps.snapshots.history());
-  return revision_statuses(revisions, history);
-}
-
-// The revision the host is on: the deployed one when its content is live, else the newest that is.
-std::string name_of_live(const std::vector<RevisionStatus>& known, const Digest& root) {
-  std::string name;
-  for (const auto& it : known) {
-    if (it.revision.content_root != root) continue;
-    name = it.revision.name.str();
-    if (it.status == ReleaseStatus::kDeployed) break;
-  }
-  return name;
-}
 
 std::vector<ProbeSpec> probes_for(const AgentOptions& options, bool ProbeSpec::*when) {
   std::vector<ProbeSpec> probes;
@@ -263,40 +245,6 @@ class Preparer {
 };
 
 }  // namespace
-
-Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
-  ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
-  Result<Revision> target = fail(ErrorCode::kBug, "no target");
-  if (to.empty()) {
-    target = previous_target(known);
-  } else {
-    ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
-    target = resolve_target(name, known);
-  }
-  if (!target) return Failure(std::move(target).error());
-  Comparison result;
-  ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target->snapshot));
-  HashingSink sink;
-  ROLLBACK_ASSIGN(result.origin.state,
-                  capture(deps.root, deps.resources, sink, {}, &result.target.snapshot));
-  result.origin.trees = sink.trees();
-  ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
-                                          name_of_live(known, result.origin.state.content_root),
-                                          target->name.str(), deps.options.resources}));
-  return result;
-}
-
-PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {
-  PreparedRun prepared{run, plan, plan_digest(plan), {}};
-  if (plan.empty()) return prepared;
-  const auto& gate = deps.options.gate;
-  prepared.estimate =
-      std::chrono::milliseconds(100) + gate.soak + gate.interval * std::max(0, gate.successes - 1);
-  for (const auto& step : plan.steps)
-    prepared.estimate += step.phase == StepPhase::kCommit ? std::chrono::milliseconds(1)
-                                                          : std::chrono::milliseconds(150);
-  return prepared;
-}
 
 Result<Preparation> prepare_run(const RunDeps& deps, const PrepareOrder& order, RunLog& log,
                                 RunRecord& record) {
