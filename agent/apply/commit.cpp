@@ -51,9 +51,8 @@ Status sync_touched(const Directory& root, const StageSet& stages, const std::ve
   Status first;
   for (const auto& path : directories) {
     auto directory = live_directory(root, path);
-    if (!directory && (directory.error().code == ErrorCode::kNotFound ||
-                       directory.error().code == ErrorCode::kInvalid))
-      continue;  // removed, or a file by now: its parent is in the list
+    if (!directory && is_no_directory(directory.error()))
+      continue;  // removed, or a file or link by now: its parent is in the list
     auto status = directory ? directory->sync() : Status(Failure(directory.error()));
     if (!status && first) first = std::move(status);
   }

@@ -25,10 +25,8 @@ Result<std::pair<std::string, Directory>> nearest_directory(const Directory& roo
   while (true) {
     auto opened = live_directory(root, path);
     if (opened) return std::pair{path, *std::move(opened)};
-    const auto code = opened.error().code;
-    // A file stands where a directory is going to be: its parent is on the same mount.
-    const bool absent = code == ErrorCode::kNotFound || code == ErrorCode::kInvalid;
-    if (!absent || path == "/") return Failure(std::move(opened).error());
+    // A file or link stands where a directory is going to be: its parent is on the same mount.
+    if (!is_no_directory(opened.error()) || path == "/") return Failure(std::move(opened).error());
     path = parent_of(path);
   }
 }
@@ -61,6 +59,10 @@ Result<Mount> find_mount(const Directory& root, const std::string& path) {
 
 }  // namespace
 
+bool is_no_directory(const Error& error) noexcept {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalid;
+}
+
 Result<ParentOf> live_parent(const Directory& root, const std::string& path) {
   return open_parent(root, path.substr(1), Crossing::kAllow);
 }
@@ -72,7 +74,7 @@ Result<Directory> live_directory(const Directory& root, const std::string& path)
 Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path) {
   auto parent = live_parent(root, path);
   if (parent) return parent->directory.find_stat(parent->name);
-  if (parent.error().code == ErrorCode::kNotFound) return std::nullopt;
+  if (is_no_directory(parent.error())) return std::nullopt;
   return Failure(std::move(parent).error());
 }
 

@@ -19,6 +19,8 @@ namespace rollback {
 Result<ParentOf> live_parent(const Directory& root, const std::string& path);
 // The directory of an absolute path. Crosses mounts.
 Result<Directory> live_directory(const Directory& root, const std::string& path);
+// Opening a directory failed because there is none: nothing, a file, or a link (never followed).
+bool is_no_directory(const Error& error) noexcept;
 // nullopt where nothing is there.
 Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path);
 

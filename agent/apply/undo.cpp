@@ -76,7 +76,7 @@ Result<Did> undo_directory(const Scene& scene) {
 
 Result<Did> undo_one(const Directory& root, const StageSet& stages, const FileOp& op) {
   auto parent = live_parent(root, op.path);
-  if (!parent && parent.error().code == ErrorCode::kNotFound &&
+  if (!parent && is_no_directory(parent.error()) &&
       (op.kind == FileOpKind::kCreate || op.kind == FileOpKind::kMakeDirectory))
     return Did::kNothing;  // its directory is gone, so it is too
   if (!parent) return Failure(std::move(parent).error());
