@@ -130,4 +130,28 @@ RolloutRecord read(Rollout::Reader from) {
   return rollout;
 }
 
+void write(Host::Builder to, const HostRecord& from) {
+  put(to, &Host::Builder::setId, from.id);
+  put(to, &Host::Builder::setName, from.name);
+  put(to, &Host::Builder::setPublicKey, from.public_key);
+  put_list(to, &Host::Builder::initLabels, from.labels);
+  to.setAdmission(number_of(from.admission));
+  to.setEnrolledNs(from.enrolled.ns);
+  to.setDecidedNs(from.decided.ns);
+  put(to, &Host::Builder::setDecidedBy, from.decided_by);
+}
+
+HostRecord read(Host::Reader from) {
+  HostRecord host;
+  host.id = read_id<HostId>(from.getId());
+  host.name = str(from.getName());
+  host.public_key = str(from.getPublicKey());
+  host.labels = read_list(from.getLabels());
+  host.admission = known<Admission>(from.getAdmission());
+  host.enrolled = {from.getEnrolledNs()};
+  host.decided = {from.getDecidedNs()};
+  host.decided_by = str(from.getDecidedBy());
+  return host;
+}
+
 }  // namespace rollback::wire

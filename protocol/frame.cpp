@@ -43,6 +43,8 @@ std::string_view name_of(FrameKind kind) noexcept {
       return "rollout";
     case FrameKind::kRolloutHost:
       return "host of a rollout";
+    case FrameKind::kHost:
+      return "host";
     case FrameKind::kCommand:
       return "command";
     case FrameKind::kEnvelope:

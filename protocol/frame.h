@@ -26,6 +26,7 @@ enum class FrameKind : std::uint16_t {
   kPlan = 7,
   kRollout = 8,
   kRolloutHost = 9,
+  kHost = 10,
   kCommand = 64,
   kEnvelope = 65,
   kReply = 66,

@@ -37,7 +37,7 @@ constexpr auto kTable = std::tuple{
     Row<DiffRequest>{"diff", Effect::kReads, kOpsAndCoord, kNobody},
     Row<PlanRequest>{"plan", Effect::kReads, kOpsAndCoord, kNobody},
     Row<RollbackRequest>{"rollback", Effect::kChanges, kOps, kNobody},
-    Row<UndoRequest>{"undo", Effect::kChanges, kOps, kNobody},
+    Row<UndoRequest>{"undo", Effect::kChanges, kOpsAndCoord, kNobody},
     Row<VerifyRequest>{"verify", Effect::kReads, kOpsAndCoord, kNobody},
     Row<HealthRequest>{"health", Effect::kReads, kOpsAndCoord, kNobody},
     Row<StatusRequest>{"status", Effect::kReads, kOpsAndCoord, kOps},

@@ -187,4 +187,12 @@ Result<RolloutHost> decode_rollout_host(std::string_view bytes) {
   return decode<wire::RolloutHost>(FrameKind::kRolloutHost, bytes);
 }
 
+Result<std::string> encode_host(const HostRecord& host) {
+  return encode<wire::Host>(FrameKind::kHost, host);
+}
+
+Result<HostRecord> decode_host(std::string_view bytes) {
+  return decode<wire::Host>(FrameKind::kHost, bytes);
+}
+
 }  // namespace rollback

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "model/host.h"
 #include "model/plan.h"
 #include "model/revision.h"
 #include "model/rollout.h"
@@ -43,10 +44,13 @@ Result<std::string> encode_plan(const Plan& plan);
 Result<Plan> decode_plan(std::string_view bytes);
 Digest plan_digest(const Plan& plan);  // of its canonical bytes
 
-// A rollout without its hosts, and each host on its own (<= 200 bytes without findings).
+// A rollout without its hosts, and each of these on its own (<= 200 bytes without findings); a host
+// of the fleet.
 Result<std::string> encode_rollout(const RolloutRecord& rollout);
 Result<RolloutRecord> decode_rollout(std::string_view bytes);
 Result<std::string> encode_rollout_host(const RolloutHost& host);
 Result<RolloutHost> decode_rollout_host(std::string_view bytes);
+Result<std::string> encode_host(const HostRecord& host);
+Result<HostRecord> decode_host(std::string_view bytes);
 
 }  // namespace rollback

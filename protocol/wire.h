@@ -50,6 +50,8 @@ void write(RolloutHost::Builder to, const rollback::RolloutHost& from);
 rollback::RolloutHost read(RolloutHost::Reader from);
 void write(Rollout::Builder to, const RolloutRecord& from);  // without its hosts
 RolloutRecord read(Rollout::Reader from);
+void write(Host::Builder to, const HostRecord& from);
+HostRecord read(Host::Reader from);
 
 // ---- Replies (codec_replies.cpp, codec_items.cpp) ---------------------------------------------
 void write(HealthItem::Builder to, const rollback::HealthItem& from);

@@ -5,6 +5,7 @@
 
 using Cxx = import "/capnp/c++.capnp";
 using Command = import "command.capnp";
+using Model = import "model.capnp";
 using Reply = import "reply.capnp";
 $Cxx.namespace("rollback::wire");
 
@@ -13,7 +14,7 @@ struct Hello {
   host @1 :Data;
   name @2 :Text;
   agentVersion @3 :Text;
-  labels @4 :List(Reply.Label);
+  labels @4 :List(Model.Label);
   bootId @5 :Text;
 }
 struct Heartbeat {

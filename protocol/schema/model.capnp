@@ -194,6 +194,23 @@ struct Rollout {
   nextWaveNs @12 :Int64;
 }
 
+struct Label {
+  name @0 :Text;
+  value @1 :Text;
+}
+
+# A host as the coordinator remembers it.
+struct Host {
+  id @0 :Data;  # 16 bytes
+  name @1 :Text;
+  publicKey @2 :Text;  # Z85
+  labels @3 :List(Label);
+  admission @4 :UInt16;
+  enrolledNs @5 :Int64;
+  decidedNs @6 :Int64;
+  decidedBy @7 :Text;
+}
+
 struct ProbeResult {
   name @0 :Text;
   green @1 :Bool;

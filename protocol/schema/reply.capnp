@@ -65,16 +65,12 @@ struct StatusItem {
   link @9 :Text;
   uptimeNs @10 :Int64;
 }
-struct Label {
-  name @0 :Text;
-  value @1 :Text;
-}
 struct HostItem {
   id @0 :Data;
   name @1 :Text;
   fingerprint @2 :Text;
   admission @3 :UInt16;
-  labels @4 :List(Label);
+  labels @4 :List(Model.Label);
   online @5 :Bool;
   lastSeenNs @6 :Int64;
   status @7 :StatusItem;

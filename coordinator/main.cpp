@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// rollback-coordinator: names concrete classes and starts the loop.
+#include <fmt/format.h>
+#include <grp.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+
+#include "coordinator/service/coordinator.h"
+#include "coordinator/service/notify.h"
+#include "coordinator/store/rocks_state_store.h"
+#include "core/version.h"
+
+namespace rollback {
+namespace {
+
+constexpr Duration kTurn = std::chrono::milliseconds(100);
+constexpr int kIoThreads = 2;
+constexpr const char* kKeyName = "coordinator";
+
+volatile std::sig_atomic_t stopping = 0;
+Poller* signalled_poller = nullptr;
+
+struct Arguments {
+  std::string config = "/etc/rollback/coordinator.yaml";
+  std::string state = "/var/lib/rollback-coordinator";
+  std::string socket = "/run/rollback-coordinator/coordinator.sock";
+};
+
+void stop_on_signals(Poller& poller) {
+  signalled_poller = &poller;
+  struct sigaction action {};
+  action.sa_handler = [](int) {
+    stopping = 1;
+    signalled_poller->wake();
+  };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Status check_absolute(const std::string& path) {
+  if (path.size() > 1 && path.starts_with('/')) return {};
+  return fail(ErrorCode::kInvalid, "'" + path + "' is not an absolute path");
+}
+
+Result<CoordinatorOptions> load_options(const Directory& root, const std::string& path) {
+  ROLLBACK_TRY(check_absolute(path));
+  ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
+  ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
+  ROLLBACK_ASSIGN(const auto text, file.read_all(1024 * 1024));
+  return CoordinatorOptions::parse(text, path);
+}
+
+Result<Directory> open_state(const Directory& root, const std::string& path) {
+  ROLLBACK_TRY(check_absolute(path));
+  return root.open_directory(path.substr(1), Crossing::kAllow);
+}
+
+Result<DoorOptions> socket_options(const std::string& path, const CoordinatorOptions& options) {
+  DoorOptions door;
+  door.path = path;
+  if (options.operators_group.empty()) return door;
+  const group* const found = getgrnam(options.operators_group.c_str());
+  if (found == nullptr)
+    return fail(ErrorCode::kNotFound, "operators_group: there is no group '" +
+                                          options.operators_group + "' on this host");
+  door.operator_gid = found->gr_gid;
+  return door;
+}
+
+Status run_loop(Coordinator& coordinator) {
+  while (stopping == 0) {
+    ROLLBACK_TRY(coordinator.turn(kTurn));
+    notify_watchdog();
+  }
+  return {};
+}
+
+Status serve(const Arguments& arguments) {
+  const SystemClock clock;
+  SystemRandom random;
+  KernelSyscalls calls;
+  ROLLBACK_ASSIGN(const auto root, Directory::open_root(calls, "/"));
+  ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+  ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
+  ROLLBACK_ASSIGN(const auto keys, load_or_make_keys(state, kKeyName));
+  ROLLBACK_ASSIGN(const auto store, RocksStateStore::open(arguments.state + "/store"));
+  ROLLBACK_ASSIGN(auto ledger, Ledger::open(*store, clock.wall()));
+  Poller poller;
+  stop_on_signals(poller);
+  ZmqContext context(kIoThreads);
+  ROLLBACK_ASSIGN(const auto zap, ZapAuthenticator::start(context));
+  ROLLBACK_ASSIGN(const auto socket, socket_options(arguments.socket, options));
+  ROLLBACK_ASSIGN(const auto coordinator,
+                  Coordinator::start({options, keys, ledger, context, *zap, poller, clock, random,
+                                      [](const std::string& line) { spdlog::info("{}", line); }},
+                                     socket));
+  notify_ready();
+  spdlog::info("ready: fleet {}, {} hosts, epoch {}, agents on {}, enrolment on {}, key {}",
+               options.fleet, coordinator->fleet().hosts.accepted().size(), ledger.epoch(),
+               coordinator->agents().endpoint(), coordinator->enrolment().endpoint(),
+               fingerprint(keys.public_key));
+  const Status ended = run_loop(*coordinator);
+  notify_stopping();
+  return ended;
+}
+
+Status print_key(const Arguments& arguments) {
+  KernelSyscalls calls;
+  ROLLBACK_ASSIGN(const auto root, Directory::open_root(calls, "/"));
+  ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
+  const auto key = load_public_key(state, std::string(kKeyName) + ".pub");
+  if (!key)
+    return Failure(key.error().within("no key in " + arguments.state +
+                                      "; the first start of the coordinator makes one"));
+  fmt::print("{}\n", *key);
+  return {};
+}
+
+Status check_config(const Arguments& arguments) {
+  KernelSyscalls calls;
+  ROLLBACK_ASSIGN(const auto root, Directory::open_root(calls, "/"));
+  ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+  fmt::print("{}: good, fleet {}\n", arguments.config, options.fleet);
+  return {};
+}
+
+int run(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("The coordinator of rollbackctl: takes a fleet of hosts back",
+               "rollback-coordinator");
+  app.set_version_flag("--version", std::string("rollback-coordinator ") + kVersion);
+  app.add_option("--config", arguments.config,
+                 "Configuration (default /etc/rollback/coordinator.yaml)");
+  app.add_option("--state", arguments.state, "Store and keys");
+  app.add_option("--socket", arguments.socket, "Socket for rollbackctl");
+  bool check = false;
+  bool key = false;
+  app.add_flag("--check", check, "Check the configuration's text and leave");
+  app.add_flag("--print-key", key, "Print the public key that agents need, and leave");
+  CLI11_PARSE(app, argc, argv);
+  const bool in_journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  spdlog::set_pattern(in_journal ? "%v" : "%Y-%m-%dT%H:%M:%S %l %v");
+  const Status status = key     ? print_key(arguments)
+                        : check ? check_config(arguments)
+                                : serve(arguments);
+  if (status) return 0;
+  fmt::print(stderr, "rollback-coordinator: {}\n", status.error().message);
+  return 1;
+}
+
+}  // namespace
+}  // namespace rollback
+
+int main(int argc, char** argv) {
+  try {
+    return rollback::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "rollback-coordinator: {}\n", error.what());
+    return 1;
+  }
+}
