@@ -56,8 +56,9 @@ std::string Board::summary(const std::vector<HostRecord>& hosts, BootTime now) c
   std::string on;
   for (const auto& [name, count] : releases)
     on += fmt::format("{}{} on {}", on.empty() ? "" : ", ", name, count);
-  return fmt::format("{} hosts: {}; releases: {}{}", hosts.size(), text.empty() ? "none" : text,
-                     on.empty() ? "none" : on, releases.size() > 1 ? " (split)" : "");
+  return fmt::format("{} host{}: {}; releases: {}{}", hosts.size(), hosts.size() == 1 ? "" : "s",
+                     text.empty() ? "none" : text, on.empty() ? "none" : on,
+                     releases.size() > 1 ? " (split)" : "");
 }
 
 Verdict Board::verdict(const std::vector<HostRecord>& hosts, BootTime now) const {
@@ -65,7 +66,9 @@ Verdict Board::verdict(const std::vector<HostRecord>& hosts, BootTime now) const
   for (const auto& host : hosts) {
     const HostItem item = this->item(host, now);
     if (!item.online || item.health.verdict == Verdict::kUnhealthy) return Verdict::kUnhealthy;
-    if (item.health.verdict != Verdict::kHealthy) worst = item.health.verdict;
+    if (item.health.verdict == Verdict::kDegraded ||
+        (item.health.verdict == Verdict::kUnknown && worst == Verdict::kHealthy))
+      worst = item.health.verdict;
   }
   return worst;
 }

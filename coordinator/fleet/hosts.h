@@ -29,7 +29,8 @@ class Hosts {
   // kConflict: accepting a second host of a name that another accepted host has.
   Result<HostRecord> decide(const HostRecord& host, Admission admission, const std::string& by,
                             WallTime now);
-  // An accepted host introduced itself again: its name and labels may have changed.
+  // An accepted host introduced itself again: its labels may have changed. Its name stays the one
+  // that was accepted.
   Result<HostRecord> renew(const Hello& hello, const std::string& key);
 
   // Only accepted hosts; asked for every message, because a removed key keeps its connection.

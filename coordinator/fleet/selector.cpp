@@ -44,6 +44,17 @@ bool Selector::matches(const HostRecord& host) const {
   });
 }
 
+namespace {
+
+std::string shown(const HostSelection& selection) {
+  std::string text;
+  for (const auto& limit : selection.limit) text += " -l '" + limit + "'";
+  for (const auto& exclude : selection.exclude) text += " --exclude '" + exclude + "'";
+  return text.empty() ? "no expression" : text.substr(1);
+}
+
+}  // namespace
+
 Result<std::vector<HostRecord>> select_hosts(const std::vector<HostRecord>& hosts,
                                              const HostSelection& selection) {
   const auto parse_all =
@@ -69,7 +80,7 @@ Result<std::vector<HostRecord>> select_hosts(const std::vector<HostRecord>& host
                 hosts.empty()
                     ? "the fleet has no accepted host yet; 'rollbackctl fleet hosts list' "
                       "shows who waits"
-                    : "no accepted host is selected by that expression");
+                    : "no accepted host is selected by " + shown(selection));
   return chosen;
 }
 

@@ -14,10 +14,18 @@ std::size_t count_if(const RolloutRecord& state, bool (*matches)(const RolloutHo
   return static_cast<std::size_t>(std::count_if(state.hosts.begin(), state.hosts.end(), matches));
 }
 
+// A sentence, not a list: what is more is in the run's hosts.
+constexpr std::size_t kMostNames = 10;
+
 std::string names_in(const RolloutRecord& state, HostPhase phase) {
   std::vector<std::string> names;
   for (const auto& host : state.hosts)
     if (host.phase == phase) names.push_back(host.name);
+  if (names.size() > kMostNames) {
+    const std::size_t more = names.size() - kMostNames;
+    names.resize(kMostNames);
+    return fmt::format("{} and {} more", fmt::join(names, ", "), more);
+  }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -41,6 +49,10 @@ bool is_left_out(const RolloutHost& host) {
 
 }  // namespace
 
+bool is_asked(const RolloutHost& host) {
+  return host.phase == HostPhase::kPreparing || host.phase == HostPhase::kWaiting;
+}
+
 std::size_t count_phase(const RolloutRecord& state, HostPhase phase) {
   return static_cast<std::size_t>(
       std::count_if(state.hosts.begin(), state.hosts.end(),
@@ -51,7 +63,15 @@ std::size_t failed_hosts(const RolloutRecord& state) {
   return count_if(state, [](const RolloutHost& host) {
     return host.phase == HostPhase::kRestored || host.phase == HostPhase::kInconsistent ||
            host.phase == HostPhase::kUnknown ||
-           (host.phase == HostPhase::kUnready && host.wave > 0);
+           (host.wave > 0 &&
+            (host.phase == HostPhase::kUnready || host.phase == HostPhase::kMissing ||
+             host.phase == HostPhase::kOffline));
+  });
+}
+
+std::size_t changed_hosts(const RolloutRecord& state) {
+  return count_if(state, [](const RolloutHost& host) {
+    return host.changed && (host.phase == HostPhase::kDone || host.phase == HostPhase::kUndoing);
   });
 }
 
@@ -101,21 +121,24 @@ std::uint32_t next_wave(const RolloutRecord& state) {
 }
 
 ExitCode exit_code_of(const RolloutRecord& state) {
-  const std::size_t done = count_phase(state, HostPhase::kDone);
+  if (count_phase(state, HostPhase::kInconsistent) > 0) return ExitCode::kInconsistent;
+  if (state.state == RolloutState::kPaused) return ExitCode::kPartial;
   const std::size_t restored =
       count_phase(state, HostPhase::kRestored) + count_phase(state, HostPhase::kUndone);
   const std::size_t left_out = count_if(state, is_left_out);
   const std::size_t late = count_if(state, is_time_up) + count_phase(state, HostPhase::kUnknown);
-  const bool refused = done + restored + late == 0 && left_out > 0;
-  if (count_phase(state, HostPhase::kInconsistent) > 0) return ExitCode::kInconsistent;
-  if (state.state == RolloutState::kPaused) return ExitCode::kPartial;
-  if (refused) return state.aborted ? ExitCode::kPartial : ExitCode::kRefused;
-  // Before its first wave a refused rollout has touched nobody, whatever was already on target.
-  if (state.wave == 0 && left_out > 0) return ExitCode::kRefused;
-  if (done > 0 && restored + left_out > 0) return ExitCode::kPartial;
+  const std::size_t changed = changed_hosts(state);
+  if (changed > 0 && restored + left_out > 0) return ExitCode::kPartial;
   if (late > 0) return ExitCode::kTimedOut;
   if (restored > 0) return ExitCode::kRestored;
-  return left_out > 0 ? ExitCode::kPartial : ExitCode::kDone;
+  if (left_out == 0) return ExitCode::kDone;
+  // No host was changed. Hosts that were on the target already, or would be after a dry run, are
+  // a part of the fleet when the others were left out on purpose.
+  if (state.aborted) return ExitCode::kPartial;
+  const bool some =
+      count_phase(state, HostPhase::kDone) + count_phase(state, HostPhase::kReady) > 0;
+  return some && state.wave == 0 && shortfall(state).empty() ? ExitCode::kPartial
+                                                             : ExitCode::kRefused;
 }
 
 }  // namespace rollback

@@ -13,9 +13,16 @@ namespace rollback {
 
 inline constexpr std::string_view kTimeIsUp = "the run's time was up before its turn came";
 
+// A host that was told to go and never answers is given this long after the run's time is up.
+inline constexpr Duration kAnswerGrace = std::chrono::minutes(2);
+
+// It was asked, or is about to be asked, to prepare.
+[[nodiscard]] bool is_asked(const RolloutHost& host);
 [[nodiscard]] std::size_t count_phase(const RolloutRecord& state, HostPhase phase);
 // Restored, inconsistent, without an answer, or refused when its turn came.
 [[nodiscard]] std::size_t failed_hosts(const RolloutRecord& state);
+// On the target because this rollout changed them: what an undo would take back.
+[[nodiscard]] std::size_t changed_hosts(const RolloutRecord& state);
 [[nodiscard]] bool too_many_failed(const RolloutRecord& state);
 
 // Why the rollout may not begin after every host was asked; "" when it may.

@@ -15,8 +15,11 @@ namespace {
 namespace ev = rollout_event;
 namespace act = rollout_action;
 
-// A host that was told to go and never answers is given this long after the run's time is up.
-constexpr Duration kGrace = std::chrono::minutes(2);
+// Is the end of such a run news? A repeated answer to the commit is none while the host is undone.
+bool is_awaited(const RolloutHost& host, RunKind kind) {
+  if (host.phase == HostPhase::kUnknown) return true;
+  return host.phase == (kind == RunKind::kUndo ? HostPhase::kUndoing : HostPhase::kCommitting);
+}
 
 class Machine {
  public:
@@ -40,6 +43,8 @@ class Machine {
   void on(const ev::Abort& event);
   void on(const ev::Undo& event);
 
+  void end_commit(RolloutHost& host, const RunRecord& record);
+  void end_undo(RolloutHost& host, const RunRecord& record);
   void after_prepare();
   void after_commit();
   void begin_wave(std::uint32_t wave);
@@ -48,6 +53,8 @@ class Machine {
   void after_undo();
   // Hosts that wait or are prepared are let go: nothing was changed on them.
   void release_waiting(const std::string& why);
+  void release(HostPhase phase, const std::string& why);
+  void renew_budget();
   void finish();
 
   RolloutHost* find(const HostId& id);
@@ -77,7 +84,9 @@ void Machine::set(RolloutHost& host, HostPhase phase, std::vector<std::string> f
 }
 
 void Machine::on(const ev::Started&) {
+  if (state().state != RolloutState::kPreparing) return;
   for (auto& host : state().hosts) {
+    if (host.phase != HostPhase::kWaiting) continue;
     host.attempts = 1;
     set(host, HostPhase::kPreparing);
     step_.actions.push_back(act::Prepare{host.id});
@@ -87,14 +96,21 @@ void Machine::on(const ev::Started&) {
 
 void Machine::on(const ev::Prepared& event) {
   RolloutHost* const host = find(event.host);
-  if (host == nullptr || host->phase != HostPhase::kPreparing) return;
+  if (host == nullptr || !is_asked(*host)) return;
   if (state().state == RolloutState::kPreparing) {
     host->plan_digest = event.plan_digest;
     host->changed = event.changed;
     set(*host, event.changed ? HostPhase::kReady : HostPhase::kDone);
     return after_prepare();
   }
-  // Prepared again in its wave: only the plan that was checked with all others may go on.
+  // Prepared again in its wave: only the plan that was checked with all others may go on, unless
+  // somebody has brought the host to the target meanwhile.
+  if (!event.changed) {
+    host->changed = false;
+    set(*host, HostPhase::kDone);
+    step_.actions.push_back(act::Forget{host->id});
+    return after_commit();
+  }
   if (event.plan_digest != host->plan_digest) {
     set(*host, HostPhase::kUnready,
         {"the host was changed after it was checked; its plan is another"});
@@ -107,7 +123,7 @@ void Machine::on(const ev::Prepared& event) {
 
 void Machine::on(const ev::Refused& event) {
   RolloutHost* const host = find(event.host);
-  if (host == nullptr || host->phase != HostPhase::kPreparing) return;
+  if (host == nullptr || !is_asked(*host)) return;
   set(*host, event.missing ? HostPhase::kMissing : HostPhase::kUnready, {event.why});
   if (state().state == RolloutState::kPreparing)
     after_prepare();
@@ -117,7 +133,7 @@ void Machine::on(const ev::Refused& event) {
 
 void Machine::on(const ev::Offline& event) {
   RolloutHost* const host = find(event.host);
-  if (host == nullptr || host->phase != HostPhase::kPreparing) return;
+  if (host == nullptr || !is_asked(*host)) return;
   set(*host, HostPhase::kOffline, {"the host does not answer"});
   if (state().state == RolloutState::kPreparing)
     after_prepare();
@@ -144,29 +160,47 @@ void Machine::on(const ev::Conflict& event) {
 
 void Machine::on(const ev::Finished& event) {
   RolloutHost* const host = find(event.host);
-  if (host == nullptr) return;
-  const bool undoing = host->phase == HostPhase::kUndoing;
-  const bool awaited = host->phase == HostPhase::kCommitting || host->phase == HostPhase::kUnknown;
-  if (!undoing && !awaited) return;
+  if (host == nullptr || !is_awaited(*host, event.record.kind)) return;
   host->times = event.record.times;
-  const RunOutcome outcome = event.record.outcome;
-  if (outcome == RunOutcome::kInconsistent)
-    set(*host, HostPhase::kInconsistent, event.record.findings);
-  else if (undoing && outcome == RunOutcome::kSucceeded)
-    set(*host, HostPhase::kUndone);
-  else if (undoing)
-    set(*host, HostPhase::kDone, event.record.findings);  // it stays where it was
-  else if (outcome == RunOutcome::kSucceeded)
-    set(*host, HostPhase::kDone);
-  else if (outcome == RunOutcome::kRestored)
-    set(*host, HostPhase::kRestored, event.record.findings);
+  if (event.record.kind == RunKind::kUndo)
+    end_undo(*host, event.record);
   else
-    set(*host, HostPhase::kUnready, event.record.findings);
+    end_commit(*host, event.record);
   say(fmt::format("{}: {}", host->name, to_string(host->phase)));
-  if (state().state == RolloutState::kUndoing)
-    after_undo();
-  else
-    after_commit();
+  switch (state().state) {
+    case RolloutState::kUndoing:
+      return after_undo();
+    case RolloutState::kDone:
+    case RolloutState::kPaused:  // a late answer changes what the run's end was worth
+      state().exit_code = static_cast<int>(exit_code_of(state()));
+      return;
+    default:
+      return after_commit();
+  }
+}
+
+void Machine::end_commit(RolloutHost& host, const RunRecord& record) {
+  switch (record.outcome) {
+    case RunOutcome::kSucceeded:
+      if (state().state != RolloutState::kUndoing) return set(host, HostPhase::kDone);
+      // Its answer is late and everybody else is taken back.
+      set(host, HostPhase::kUndoing);
+      step_.actions.push_back(act::UndoHost{host.id});
+      return;
+    case RunOutcome::kRestored:
+      return set(host, HostPhase::kRestored, record.findings);
+    case RunOutcome::kInconsistent:
+      return set(host, HostPhase::kInconsistent, record.findings);
+    default:
+      return set(host, HostPhase::kUnready, record.findings);
+  }
+}
+
+void Machine::end_undo(RolloutHost& host, const RunRecord& record) {
+  if (record.outcome == RunOutcome::kSucceeded) return set(host, HostPhase::kUndone);
+  if (record.outcome == RunOutcome::kInconsistent)
+    return set(host, HostPhase::kInconsistent, record.findings);
+  set(host, HostPhase::kDone, record.findings);  // it stays where it was
 }
 
 void Machine::on(const ev::Tick&) {
@@ -174,13 +208,14 @@ void Machine::on(const ev::Tick&) {
     release_waiting(std::string(kTimeIsUp));
     return finish();
   }
-  if (state().state == RolloutState::kUndoing) return after_undo();
-  if (state().state != RolloutState::kWaving) return;
-  if (now_ - state().started > state().policy.timeout + kGrace)
+  if (state().state != RolloutState::kWaving && state().state != RolloutState::kUndoing) return;
+  if (timed_out()) release(HostPhase::kPreparing, std::string(kTimeIsUp));
+  if (now_ - state().started > state().policy.timeout + kAnswerGrace)
     for (auto& host : state().hosts)
-      if (host.phase == HostPhase::kCommitting || host.phase == HostPhase::kPreparing)
+      if (host.phase == HostPhase::kCommitting || host.phase == HostPhase::kUndoing)
         set(host, HostPhase::kUnknown,
             {"it was told to go and has not answered; 'rollbackctl run list' on it tells"});
+  if (state().state == RolloutState::kUndoing) return after_undo();
   after_commit();
 }
 
@@ -190,7 +225,7 @@ void Machine::on(const ev::Resume& event) {
   say("resumed by " + event.actor);
   // What has failed so far is accepted with that, and the pause does not count as the run's time.
   state().policy.max_fail = Amount{static_cast<std::uint32_t>(failed_hosts(state())), false};
-  state().policy.timeout += now_ - state().started;
+  renew_budget();
   state().state = RolloutState::kWaving;
   after_commit();
 }
@@ -209,11 +244,15 @@ void Machine::on(const ev::Abort& event) {
 void Machine::on(const ev::Undo& event) {
   if (state().state != RolloutState::kPaused && state().state != RolloutState::kDone)
     return refuse("run " + state().id.str() + " is still at work; abort it first");
+  if (changed_hosts(state()) == 0)
+    return refuse("run " + state().id.str() +
+                  " has left no host changed: there is nothing to undo");
   say("undo asked by " + event.actor);
   begin_undo();
 }
 
 void Machine::after_prepare() {
+  if (state().state != RolloutState::kPreparing) return;
   if (count(HostPhase::kPreparing) + count(HostPhase::kWaiting) > 0) return;
   if (const auto why = shortfall(state()); !why.empty()) {
     release_waiting(why);
@@ -237,6 +276,7 @@ void Machine::after_prepare() {
 void Machine::after_commit() {
   if (state().state != RolloutState::kWaving) return;
   if (count(HostPhase::kCommitting) + count(HostPhase::kPreparing) > 0) return;
+  if (state().aborted) return finish();
   if (too_many_failed(state()) && state().policy.on_failure != OnFailure::kContinue)
     return apply_failure_policy();
   const std::uint32_t next = next_wave(state());
@@ -280,8 +320,7 @@ void Machine::apply_failure_policy() {
     case OnFailure::kContinue:
       break;
   }
-  if (next_wave(state()) == 0 && count(HostPhase::kDone) == 0)
-    return finish();  // nothing to decide
+  if (next_wave(state()) == 0 && changed_hosts(state()) == 0) return finish();  // nothing to decide
   state().state = RolloutState::kPaused;
   state().exit_code = static_cast<int>(exit_code_of(state()));
   step_.actions.push_back(act::Pause{});
@@ -290,6 +329,8 @@ void Machine::apply_failure_policy() {
 void Machine::begin_undo() {
   state().state = RolloutState::kUndoing;
   state().finished = WallTime{};
+  state().next_wave = WallTime{};
+  renew_budget();
   release_waiting("the run was undone");
   for (auto& host : state().hosts) {
     if (host.phase != HostPhase::kDone || !host.changed) continue;
@@ -304,14 +345,20 @@ void Machine::after_undo() {
 }
 
 void Machine::release_waiting(const std::string& why) {
+  for (const HostPhase phase : {HostPhase::kWaiting, HostPhase::kPreparing, HostPhase::kReady})
+    release(phase, why);
+}
+
+void Machine::release(HostPhase phase, const std::string& why) {
   for (auto& host : state().hosts) {
-    const bool waits = host.phase == HostPhase::kReady || host.phase == HostPhase::kPreparing ||
-                       host.phase == HostPhase::kWaiting;
-    if (!waits) continue;
+    if (host.phase != phase) continue;
     set(host, HostPhase::kSkipped, {why});
     step_.actions.push_back(act::Forget{host.id});
   }
 }
+
+// Added to what was allowed, because the time up to now has been used up.
+void Machine::renew_budget() { state().policy.timeout += now_ - state().started; }
 
 void Machine::finish() {
   state().state = RolloutState::kDone;
@@ -324,27 +371,6 @@ void Machine::finish() {
 
 RolloutStep advance(const RolloutRecord& state, const RolloutEvent& event, WallTime now) {
   return Machine(state, now).take(event);
-}
-
-std::vector<RolloutAction> outstanding(const RolloutRecord& state) {
-  std::vector<RolloutAction> actions;
-  if (state.state == RolloutState::kDone) return actions;
-  for (const auto& host : state.hosts) {
-    if (host.phase == HostPhase::kPreparing) actions.push_back(act::Prepare{host.id});
-    if (host.phase == HostPhase::kCommitting)
-      actions.push_back(act::Commit{host.id, host.plan_digest});
-    if (host.phase == HostPhase::kUndoing) actions.push_back(act::UndoHost{host.id});
-    if (host.phase == HostPhase::kSkipped) actions.push_back(act::Forget{host.id});
-  }
-  return actions;
-}
-
-std::optional<WallTime> next_deadline(const RolloutRecord& state, WallTime now) {
-  if (state.state == RolloutState::kDone || state.state == RolloutState::kPaused)
-    return std::nullopt;
-  if (state.next_wave.ns != 0 && state.next_wave > now) return state.next_wave;
-  const WallTime deadline = state.started + state.policy.timeout;
-  return deadline > now ? deadline : deadline + kGrace;
 }
 
 }  // namespace rollback

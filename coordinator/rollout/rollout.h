@@ -6,7 +6,10 @@
 //
 // Two phases. Every selected host is prepared (resolved, checked, staged) before the first one is
 // committed. A host that was told to commit ends in kDone, kRestored or kInconsistent, or, when it
-// never answers, in kUnknown.
+// never answers, in kUnknown; a late answer still corrects that, also after the end.
+//
+// Every event may come twice. The caller drops answers to commands older than the last one it sent
+// to that host: a Conflict of the first commit must not be taken for one of the second.
 #pragma once
 
 #include <cstdint>
@@ -45,10 +48,11 @@ struct Conflict {
   HostId host;
   std::string why;
 };
+// A commit or an undo has ended; record.kind says which.
 struct Finished {
   HostId host;
   RunRecord record;
-};               // commit or undo has ended
+};
 struct Tick {};  // time has passed
 struct Resume {
   std::string actor;
