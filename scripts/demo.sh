@@ -69,8 +69,9 @@ start_coordinator() {
 start_agent() { # start_agent HOST PUBLIC_KEY_FILE
   fleet copy "$1" "$2" /etc/rollback/coordinator.pub
   fleet copy "$1" tests/fleet/shop/agent.yaml /etc/rollback/agent.yaml
-  on "$1" rollbackctl config check
+  on "$1" rollback-agent --check
   on "$1" systemctl start rollback-agent.service
+  on "$1" rollbackctl config check
 }
 
 # The fingerprint is read on the host itself and accepted on the coordinator, as people do it.

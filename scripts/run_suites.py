@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every suite: the programs that CTest knows in build/dev, then the suites on real hosts. Prints the
+seconds of each against its share; a suite that fails, runs no test or takes longer than its share fails the
+whole. Closes with one line of counts."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+SHARES = TOP / "tests/shares.txt"  # lines of "suite seconds"
+GTEST = {"passed": r"\[  PASSED  \] (\d+) tests?", "failed": r"^ ?(\d+) FAILED TESTS?", "skipped": r"\[  SKIPPED \] (\d+) tests?"}
+
+
+def shares():
+    pairs = (line.split() for line in SHARES.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: int(seconds) for name, seconds in pairs}
+
+
+def suites(word):
+    """(name, argv) of every suite whose name contains `word`."""
+    listing = json.loads(subprocess.run(["ctest", "--test-dir", TOP / "build/dev", "--show-only=json-v1"],
+                                        check=True, capture_output=True, text=True).stdout)
+    found = [(test["name"], test["command"]) for test in listing["tests"]]
+    found += [(path.stem, [sys.executable, "-B", str(path)]) for path in sorted((TOP / "tests/fleet").glob("*_test.py"))]
+    return [(name, argv) for name, argv in found if word in name]
+
+
+def count(output):
+    """Tests of one run as {"passed", "failed", "skipped"}; GoogleTest and unittest are understood."""
+    ran = re.search(r"^Ran (\d+) tests? in", output, re.M)
+    if ran:
+        end = dict(re.findall(r"(failures|errors|skipped)=(\d+)", output[ran.start():]))
+        bad, skipped = int(end.get("failures", 0)) + int(end.get("errors", 0)), int(end.get("skipped", 0))
+        return {"passed": int(ran[1]) - bad - skipped, "failed": bad, "skipped": skipped}
+    counts = {}
+    for kind, pattern in GTEST.items():
+        hit = re.search(pattern, output, re.M)
+        counts[kind] = int(hit[1]) if hit else 0
+    if sum(counts.values()) == 0 and "OK" in output.splitlines()[-1:]:
+        counts["passed"] = 1
+    return counts
+
+
+def run(name, argv, share):
+    begin = time.monotonic()
+    # Hosts and namespaces that a suite made are cleaned up by the suite; this only bounds a hang.
+    try:
+        done = subprocess.run(argv, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=4 * share + 60,
+                              env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
+        output, code = done.stdout.decode(errors="replace"), done.returncode
+    except subprocess.TimeoutExpired as hang:
+        output, code = (hang.stdout or b"").decode(errors="replace") + "\nended: it hung", 1
+    seconds = time.monotonic() - begin
+    counts = count(output)
+    why = ""
+    if code != 0:
+        counts["failed"], why = max(counts["failed"], 1), f"exit code {code}"
+    elif sum(counts.values()) == 0:
+        counts["failed"], why = 1, "it ran no test"
+    elif seconds > share:
+        counts["failed"], why = 1, f"over its share of {share} s"
+    print(f"{name:<34} {seconds:6.1f} s of {share:4d}   {counts['passed']:5d} passed"
+          + "".join(f", {counts[kind]} {kind}" for kind in ("failed", "skipped") if counts[kind]), flush=True)
+    if why:
+        print("\n".join(output.splitlines()[-80:]), f"\n{name}: {why}", flush=True)
+    return counts
+
+
+def main():
+    word = sys.argv[2] if len(sys.argv) > 2 and sys.argv[1] == "--only" else ""
+    allowed, total = shares(), {"passed": 0, "failed": 0, "skipped": 0}
+    for name, argv in suites(word):
+        if name not in allowed:
+            print(f"{name}: has no share in {SHARES.relative_to(TOP)}")
+            total["failed"] += 1
+            continue
+        for kind, number in run(name, argv, allowed[name]).items():
+            total[kind] += number
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 0 if total["failed"] == 0 and total["passed"] > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
