@@ -91,8 +91,10 @@ class Scene {
   template <typename Done>
   bool until(Done done, Duration patience = 10min) {
     for (const BootTime end = clock.boot() + patience; clock.boot() < end;) {
+      runner->tick();
       if (done()) return true;
-      step();
+      if (agents.has_work()) agents.answer_next();
+      clock.advance(100ms);
     }
     return done();
   }
@@ -366,6 +368,20 @@ TEST(Runner, ARestartWaitsForHostsToComeBack) {
   for (const auto& record : scene.records) scene.agents.host(record.id).online = true;
   ASSERT_TRUE(scene.until_over());
   EXPECT_EQ(scene.stored(run).exit_code, 0);
+}
+
+TEST(Runner, ARestartStillLetsGoWhatWasPrepared) {
+  Scene scene(2);
+  scene.host(1).refuses = "no space";
+  scene.begin();
+  ASSERT_TRUE(scene.until([&] { return scene.agents.asked.size() == 2; }));
+  scene.agents.answer_next();
+  scene.agents.answer_next();
+  ASSERT_EQ(scene.runner->active(), nullptr);
+  ASSERT_TRUE(scene.host(2).holds);
+  scene.boot();
+  ASSERT_TRUE(scene.until_over());
+  EXPECT_FALSE(scene.host(2).holds);
 }
 
 TEST(Runner, UndoSurvivesARestart) {
