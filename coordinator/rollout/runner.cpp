@@ -36,7 +36,10 @@ Runner::~Runner() {
 Status Runner::resume_stored() {
   ROLLBACK_ASSIGN(const auto headers, deps_.ledger.newest(0));
   for (const auto& header : headers) {
-    if (header.state == RolloutState::kDone) continue;
+    if (header.state == RolloutState::kDone) {
+      ROLLBACK_TRY(forget_again(header));
+      continue;
+    }
     if (active_)
       return fail(ErrorCode::kCorrupt, "the store holds two unfinished runs of the fleet, " +
                                            active_->id.str() + " and " + header.id.str());
@@ -53,6 +56,17 @@ Status Runner::resume_stored() {
   for (auto& [key, task] : tasks_) task.missing_since = now;
   // A crash may have come between the last answer and what follows from it.
   return handle(rollout_event::Tick{});
+}
+
+// The last thing that a run asks of hosts may not have reached them; they wait for it with their
+// lock held until the lease ends.
+Status Runner::forget_again(const RolloutRecord& header) {
+  if (deps_.clock.wall() - header.finished > kLease) return {};
+  ROLLBACK_ASSIGN(const auto rollout, deps_.ledger.load(header.id));
+  for (const auto& host : rollout.hosts)
+    if (host.phase == HostPhase::kSkipped || host.phase == HostPhase::kReady)
+      begin_task(rollout.id, host.id, Work::kForget);
+  return {};
 }
 
 Status Runner::free_for(const RunId* run) const {

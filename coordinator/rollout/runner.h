@@ -84,6 +84,7 @@ class Runner {
   Status apply(const RolloutEvent& event);
   void act(const RunId& run, const RolloutAction& action);
   Status free_for(const RunId* run) const;
+  Status forget_again(const RolloutRecord& header);
 
   void begin_task(const RunId& run, const HostId& host, Work work, const Digest& digest = {});
   void tick_task(const TaskKey& key, Task& task, BootTime now);
