@@ -96,10 +96,8 @@ TEST(Lines, OfAPausedRolloutNameTheThreeWaysOn) {
 }
 
 TEST(Rows, OfRevisions) {
-  RevisionItem item;
-  item.status.revision.name = *RevisionName::parse("v2.4.1@2");
-  item.status.revision.recorded = kNoon;
-  item.status.blocked = true;
+  const Revision revision{*RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true};
+  const RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
   EXPECT_THAT(table(reply_of(item)), HasSubstr("v2.4.1@2"));
   EXPECT_THAT(table(reply_of(item)), HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000"));
 }
