@@ -167,6 +167,7 @@ void Runner::end_run(const TaskKey& key, const Task& task, const End& end) {
     return;
   }
   RunRecord refused;
+  refused.kind = RunKind::kUndo;
   refused.outcome = RunOutcome::kRefused;
   refused.findings = {why};
   (void)handle(rollout_event::Finished{key.second, refused});
