@@ -2,6 +2,8 @@
 // What single hosts are asked on behalf of a rollout, until they have answered.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "coordinator/rollout/runner.h"
 
 namespace rollback {
