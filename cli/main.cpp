@@ -40,7 +40,7 @@ void add_globals(CLI::App& app, Session& session) {
          [&session](const std::string& name) {
            const auto found = kFormats.find(name);
            if (found == kFormats.end())
-             throw CLI::ValidationError("'" + name + "' is none of table, json, jsonl, yaml");
+             throw CLI::ValidationError("-o", "'" + name + "' is none of table, json, jsonl, yaml");
            session.format = found->second;
          },
          "table (default), json, jsonl or yaml")
@@ -55,7 +55,8 @@ void add_globals(CLI::App& app, Session& session) {
 int run(int argc, char** argv) {
   SystemRandom random;
   const SystemClock clock;
-  Session session(random, clock, [] { return interrupted != 0; }, find_terminal());
+  Session session(
+      random, clock, [] { return interrupted != 0; }, find_terminal());
   CLI::App app(
       "Rollback for fleets without Kubernetes.\nExit codes: 0 done, 1 usage, 2 refused, 4 "
       "failed and restored, 5 inconsistent, 6 partial or paused, 7 locked, 8 denied, 9 timed "
@@ -71,7 +72,7 @@ int run(int argc, char** argv) {
   add_runs(app, session);
   add_config(app, session);
   add_fleet(app, session);
-  if (const auto good = check_option_values(app, argc, argv); !good) {
+  if (const auto good = check_arguments(app, argc, argv); !good) {
     print_error(session, good.error().message);
     return static_cast<int>(ExitCode::kUsage);
   }

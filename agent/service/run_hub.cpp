@@ -37,6 +37,7 @@ void RunHub::watch(const RunId& run, std::uint64_t from, StreamPtr stream) {
 void RunHub::finish(const RunRecord& record, std::optional<Error> error) {
   const std::lock_guard lock(mutex_);
   if (running_ == record.id) running_.reset();
+  aborted_ = false;  // meant this run, not the next one that is prepared
   phase_ = RunPhase::kDone;
   const auto [first, last] = watchers_.equal_range(record.id);
   for (auto it = first; it != last; ++it) {

@@ -18,10 +18,17 @@ void add_config(CLI::App& app, Session& session);    // config check
 void add_fleet(CLI::App& app, Session& session);     // fleet --to and what is below it
 void add_hosts(CLI::App& fleet, Session& session);   // fleet hosts
 
-// Options that take a value refuse one that begins with '-': CLI11 alone would read `--to
-// --dry-run` as a release and make a dry run real. kInvalid names the option; `--to=--x` is let
-// through.
-Status check_option_values(const CLI::App& app, int argc, const char* const* argv);
+// What CLI11 would let through or tell badly; kInvalid is one sentence:
+// * An option that takes a value refuses one that begins with '-': `--to --dry-run` would be read
+//   as a release and make a dry run real. `--to=--x` is let through.
+// * A command that is not there; the nearest is named.
+// * An option of `fleet` itself together with a command below it, before or after it: `fleet -n
+//   snapshot v1` would make a snapshot.
+Status check_arguments(const CLI::App& app, int argc, const char* const* argv);
+
+// Asks who is selected, then the operator; above a bound of hosts their number must be typed.
+// False: not confirmed, or nobody could be asked; it has been said and the exit code is set.
+bool fleet_confirmed(Session& session, const HostSelection& hosts, const std::string& to);
 
 // True: go on. Without a terminal there is nobody to ask; -y answers yes.
 bool confirmed(const Session& session, const std::string& question);

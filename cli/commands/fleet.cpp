@@ -23,10 +23,10 @@ void add_selection(CLI::App& command, HostSelection& hosts) {
       .add_option("-l,--limit", hosts.limit,
                   "Hosts: names, globs, key=value, !host; comma is and, repeated is or")
       ->type_name("EXPR")
-      ->take_all();
+      ->allow_extra_args(false);
   command.add_option("--exclude", hosts.exclude, "Hosts to leave out")
       ->type_name("EXPR")
-      ->take_all();
+      ->allow_extra_args(false);
 }
 
 // A value with its own parser, as a CLI11 option.
@@ -36,9 +36,10 @@ void add_parsed(CLI::App& command, const std::string& name, Value& value, Parse 
   command
       .add_option_function<std::string>(
           name,
-          [&value, parse](const std::string& text) {
+          [&value, parse, name](const std::string& text) {
             auto parsed = parse(text);
-            if (!parsed) throw CLI::ValidationError(parsed.error().message);
+            if (!parsed)
+              throw CLI::ValidationError(name.substr(0, name.find(',')), parsed.error().message);
             value = *std::move(parsed);
           },
           help)
@@ -91,9 +92,7 @@ void run_fleet_rollback(Session& session, const FleetRollbackRequest& request) {
                   "lists the releases");
   if (const auto name = RevisionName::parse(request.to); !name)
     return refuse(session, name.error().message);
-  if (!request.dry_run &&
-      !confirmed(session, "Take the selected hosts back to " + request.to + "?"))
-    return refuse(session, "not confirmed; nothing was changed");
+  if (!request.dry_run && !fleet_confirmed(session, request.hosts, request.to)) return;
   watch_rollout(session, request);
 }
 
@@ -185,13 +184,7 @@ void add_fleet(CLI::App& app, Session& session) {
   add_fleet_runs(*fleet, session);
 
   fleet->callback([&session, request, fleet] {
-    if (!fleet->get_subcommands().empty()) {
-      if (fleet->count("--to") == 0) return;
-      return refuse(session, "'fleet --to' is a rollback and '" +
-                                 fleet->get_subcommands()[0]->get_name() +
-                                 "' is another command: give one of them");
-    }
-    run_fleet_rollback(session, *request);
+    if (fleet->get_subcommands().empty()) run_fleet_rollback(session, *request);
   });
 }
 

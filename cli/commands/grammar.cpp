@@ -2,7 +2,9 @@
 // What all commands share of the grammar: guarded option values, durations, questions.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
+#include <vector>
 
 #include "cli/commands/commands.h"
 
@@ -10,35 +12,114 @@ namespace rollback {
 
 namespace {
 
-bool takes_value(const CLI::App& app, const std::string& token) {
+const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   for (const CLI::Option* option : app.get_options())
-    if (option->get_expected_max() > 0 && !option->get_positional() && option->check_name(token))
-      return true;
-  return false;
+    if (!option->get_positional() && option->check_name(name)) return option;
+  return nullptr;
+}
+
+// The option that a token names, and whether its value is the next token.
+struct Named {
+  const CLI::App* owner = nullptr;  // none: no such option
+  std::string name;
+  bool wants_next = false;
+};
+
+Named find_named(const CLI::App* scope, const std::string& name, bool last) {
+  for (; scope != nullptr; scope = scope->get_parent())
+    if (const auto* const option = find_option(*scope, name))
+      return {scope, name, last && option->get_expected_max() > 0};
+  return {};
+}
+
+// "--to", "--to=x", "-n", "-mWHY", "-nm": in a cluster the first that takes a value ends it.
+Named named_by(const CLI::App* scope, const std::string& token) {
+  if (token.starts_with("--")) {
+    const std::size_t equals = token.find('=');
+    return find_named(scope, token.substr(0, equals), equals == std::string::npos);
+  }
+  Named named;
+  for (std::size_t i = 1; i < token.size(); ++i) {
+    named = find_named(scope, std::string("-") + token[i], true);
+    if (named.owner == nullptr) return named;
+    if (named.wants_next) {
+      named.wants_next = i + 1 == token.size();
+      return named;
+    }
+  }
+  return named;
+}
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string full_name(const CLI::App* app) {
+  const CLI::App* const parent = app->get_parent();
+  return parent == nullptr ? app->get_name() : full_name(parent) + ' ' + app->get_name();
+}
+
+Failure no_command(const CLI::App& app, const std::string& token) {
+  std::string nearest;
+  std::size_t best = 3;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    if (const auto far = distance(token, sub->get_name()); far < best) {
+      best = far;
+      nearest = sub->get_name();
+    }
+  return fail(ErrorCode::kInvalid,
+              fmt::format("there is no command '{} {}'; {}", full_name(&app), token,
+                          nearest.empty() ? "'" + full_name(&app) + " --help' lists what there is"
+                                          : "did you mean '" + nearest + "'?"));
+}
+
+Failure not_both(const CLI::App& owner, const std::string& option, const CLI::App& command) {
+  return fail(ErrorCode::kInvalid,
+              fmt::format("'{}' of '{}' and the command '{}' do not go together; '{} --help' lists "
+                          "what that takes",
+                          option, full_name(&owner), command.get_name(), full_name(&command)));
 }
 
 }  // namespace
 
-Status check_option_values(const CLI::App& app, int argc, const char* const* argv) {
+Status check_arguments(const CLI::App& app, int argc, const char* const* argv) {
   const CLI::App* current = &app;
+  std::string own;  // an option given to `current` itself
   for (int i = 1; i < argc; ++i) {
     const std::string token = argv[i];
     if (token == "--") return {};
-    if (!token.starts_with("-")) {
-      for (const CLI::App* sub : current->get_subcommands([](const CLI::App*) { return true; }))
-        if (sub->check_name(token)) current = sub;
+    if (!token.starts_with("-") || token == "-") {
+      const auto subs = current->get_subcommands([](const CLI::App*) { return true; });
+      if (subs.empty()) continue;
+      const auto sub = std::find_if(subs.begin(), subs.end(),
+                                    [&](const CLI::App* each) { return each->check_name(token); });
+      if (sub == subs.end()) return no_command(*current, token);
+      if (!own.empty()) return not_both(*current, own, **sub);
+      current = *sub;
       continue;
     }
-    bool valued = false;
-    for (const CLI::App* scope = current; scope != nullptr && !valued; scope = scope->get_parent())
-      valued = takes_value(*scope, token);
-    if (!valued) continue;
+    const Named named = named_by(current, token);
+    if (named.owner == nullptr) continue;  // the parser tells
+    const bool global = named.owner == &app;
+    if (!global && named.owner != current) return not_both(*named.owner, named.name, *current);
+    if (!global) own = named.name;
+    if (!named.wants_next) continue;
     if (i + 1 < argc && std::string_view(argv[i + 1]).starts_with("-"))
-      return fail(
-          ErrorCode::kInvalid,
-          fmt::format("{} needs a value, and '{}' looks like another option; write {}={} if "
-                      "it is meant",
-                      token, argv[i + 1], token, argv[i + 1]));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{0} needs a value, and '{1}' looks like another option; write "
+                              "{0}={1} if it is meant",
+                              named.name, argv[i + 1]));
     ++i;
   }
   return {};
@@ -55,9 +136,9 @@ void add_duration(CLI::App& app, const std::string& name, Duration& value,
                   const std::string& help) {
   app.add_option_function<std::string>(
          name,
-         [&value](const std::string& text) {
+         [&value, name](const std::string& text) {
            const auto parsed = parse_duration(text);
-           if (!parsed) throw CLI::ValidationError(parsed.error().message);
+           if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
            value = *parsed;
          },
          help)

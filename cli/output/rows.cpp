@@ -16,51 +16,8 @@ struct Overloaded : Cases... {
 template <typename... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
 
-Tone tone_of(EventLevel level) {
-  return level == EventLevel::kError     ? Tone::kBad
-         : level == EventLevel::kWarning ? Tone::kWarn
-                                         : Tone::kPlain;
-}
-
-std::string prefix(const Reply& reply) {
-  return reply.host.empty() ? "" : printable(reply.host) + ": ";
-}
-
 std::string joined(const std::vector<std::string>& texts, const char* separator) {
   return printable(fmt::format("{}", fmt::join(texts, separator)));
-}
-
-std::string run_text(const Session& session, const Reply& reply, const RunRecord& run) {
-  const Terminal& terminal = session.terminal;
-  std::string text = fmt::format("{}run {} ({}{}{}): {}", prefix(reply), run.id.str(),
-                                 to_string(run.kind), run.from.empty() ? "" : " from " + run.from,
-                                 run.to.empty() ? "" : " to " + run.to,
-                                 toned(terminal, tone_of(run.outcome), to_string(run.outcome)));
-  if (run.outcome == RunOutcome::kSucceeded && !run.changed) text += ", there was nothing to do";
-  if (run.finished.ns > run.started.ns)
-    text += " in " + format_duration(run.finished - run.started);
-  text += '\n';
-  if (const auto times = times_text(run.times); !times.empty()) text += "  " + times + '\n';
-  for (const auto& finding : run.findings) text += "  " + printable(finding) + '\n';
-  return text;
-}
-
-std::string plan_text(const Session& session, const Reply& reply, const PlanItem& item) {
-  std::string text =
-      fmt::format("{}plan {}: {} -> {}, about {}\n", prefix(reply), item.digest.hex().substr(0, 12),
-                  item.plan.from.empty() ? "(unrecorded)" : item.plan.from, item.plan.to,
-                  format_duration(item.estimate));
-  for (const auto& warning : item.plan.warnings)
-    text += toned(session.terminal, Tone::kWarn, "  warning: " + printable(warning)) + '\n';
-  return text;
-}
-
-std::string rollout_text(const Session& session, const RolloutRecord& rollout) {
-  std::string text =
-      fmt::format("rollout {} to {}: {}", rollout.id.str(), rollout.to, to_string(rollout.state));
-  if (rollout.finished.ns > rollout.started.ns)
-    text += " after " + format_duration(rollout.finished - rollout.started);
-  return toned(session.terminal, Tone::kStrong, text) + '\n';
 }
 
 Row revision_row(const Session& session, const Reply& reply, const RevisionItem& item) {
@@ -196,49 +153,6 @@ Tone tone_of(HostPhase phase) noexcept {
   }
 }
 
-std::string times_text(const std::vector<PhaseTime>& times) {
-  std::string text;
-  for (const auto& time : times)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(time.phase),
-                        format_duration(time.took));
-  return text;
-}
-
-std::optional<Printed> line_of(const Session& session, const Reply& reply) {
-  const auto& terminal = session.terminal;
-  return std::visit(
-      Overloaded{
-          [&](const Line& line) -> std::optional<Printed> {
-            return Printed{
-                prefix(reply) + toned(terminal, tone_of(line.level), printable(line.text)) + '\n',
-                true};
-          },
-          [&](const EventItem& item) -> std::optional<Printed> {
-            return Printed{
-                fmt::format("{}{:<11} {}\n", prefix(reply), to_string(item.event.phase),
-                            toned(terminal, tone_of(item.event.level), printable(item.event.text))),
-                true};
-          },
-          [&](const RunRecord& run) -> std::optional<Printed> {
-            return Printed{run_text(session, reply, run), false};
-          },
-          [&](const PlanItem& item) -> std::optional<Printed> {
-            return Printed{plan_text(session, reply, item), false};
-          },
-          [&](const DiffItem& item) -> std::optional<Printed> {
-            std::string text = fmt::format(
-                "{}{} {}{}\n", prefix(reply), item.change, printable(item.path),
-                item.differences.empty() ? "" : " (" + joined(item.differences, ", ") + ")");
-            return Printed{text + item.text, false};
-          },
-          [&](const RolloutRecord& rollout) -> std::optional<Printed> {
-            return Printed{rollout_text(session, rollout), false};
-          },
-          [](const auto&) -> std::optional<Printed> { return std::nullopt; },
-      },
-      reply.body);
-}
-
 Row row_of(const Session& session, const Reply& reply) {
   return std::visit(
       Overloaded{
@@ -252,8 +166,9 @@ Row row_of(const Session& session, const Reply& reply) {
             const auto& node = item.node;
             return Row{
                 "paths",
-                {"KIND", "MODE", "OWNER", "SIZE", "PATH"},
-                {{std::string(to_string(node.kind))},
+                {"HOST", "KIND", "MODE", "OWNER", "SIZE", "PATH"},
+                {{printable(reply.host)},
+                 {std::string(to_string(node.kind))},
                  {fmt::format("{:04o}", node.meta.mode)},
                  {fmt::format("{}:{}",
                               node.user.empty() ? std::to_string(node.meta.uid) : node.user,
@@ -263,8 +178,9 @@ Row row_of(const Session& session, const Reply& reply) {
           },
           [&](const PlanStep& step) {
             return Row{"steps",
-                       {"PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
-                       {{std::string(to_string(step.phase))},
+                       {"HOST", "PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
+                       {{printable(reply.host)},
+                        {std::string(to_string(step.phase))},
                         {std::string(to_string(step.action))},
                         {printable(step.subject)},
                         {printable(step.why)},

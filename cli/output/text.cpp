@@ -102,6 +102,32 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, unit);
 }
 
+namespace {
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kLeastOfLast = 16;
+constexpr std::size_t kLeast = 8;
+
+// Takes columns away until a row fits: first from the last one, then from the widest.
+void fit(std::vector<std::size_t>& widths, const std::vector<std::size_t>& shown,
+         std::size_t width) {
+  if (shown.empty()) return;
+  std::size_t total = kGap * (shown.size() - 1);
+  for (const std::size_t i : shown) total += widths[i];
+  std::size_t& last = widths[shown.back()];
+  while (total > width && last > kLeastOfLast) --last, --total;
+  while (total > width) {
+    std::size_t widest = shown.front();
+    for (const std::size_t i : shown)
+      if (widths[i] > widths[widest]) widest = i;
+    if (widths[widest] <= kLeast) return;
+    --widths[widest];
+    --total;
+  }
+}
+
+}  // namespace
+
 std::string Table::str(const Terminal& terminal) const {
   std::vector<std::size_t> shown;  // columns in which something stands
   std::vector<std::size_t> widths(head_.size());
@@ -110,17 +136,13 @@ std::string Table::str(const Terminal& terminal) const {
     if (widths[i] > 0) shown.push_back(i);
     widths[i] = std::max(widths[i], columns_of(head_[i]));
   }
-  std::size_t before_last = 0;
-  for (const std::size_t i : shown)
-    if (i != shown.back()) before_last += widths[i] + 2;
-  if (!shown.empty() && terminal.out && before_last + 8 < terminal.width)
-    widths[shown.back()] = std::min(widths[shown.back()], terminal.width - before_last);
+  if (terminal.out) fit(widths, shown, terminal.width);
   std::string text;
   const auto line = [&](const std::vector<Cell>& row) {
     for (const std::size_t i : shown) {
       const std::string cell = cut(row[i].text, widths[i]);
       text += toned(terminal, row[i].tone, cell);
-      if (i != shown.back()) text.append(widths[i] - columns_of(cell) + 2, ' ');
+      if (i != shown.back()) text.append(widths[i] - columns_of(cell) + kGap, ' ');
     }
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';

@@ -23,8 +23,8 @@ std::string cut(std::string_view text, std::size_t width);
 std::string time_text(WallTime time, bool utc);  // "2026-11-22 20:07:55"; "-" for 0
 std::string size_text(std::uint64_t bytes);      // "12.3 MiB"
 
-// Rows of equal length; columns in which nothing stands are left out, the last one is cut to what
-// is left of the width.
+// Rows of equal length; columns in which nothing stands are left out. On a terminal a row is one
+// line: the last column is cut first, then the widest.
 class Table {
  public:
   struct Cell {

@@ -2,6 +2,8 @@
 // What single hosts are asked on behalf of a rollout, until they have answered.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "coordinator/rollout/runner.h"
 
 namespace rollback {
@@ -157,7 +159,10 @@ void Runner::end_prepare(const TaskKey& key, const Task& task, const End& end) {
 
 void Runner::end_run(const TaskKey& key, const Task& task, const End& end) {
   if (task.record && is_outcome(*task.record)) {
-    (void)handle(rollout_event::Finished{key.second, *task.record});
+    RunRecord record = *task.record;
+    // What it is to the rollout: a commit to "run:ID" is an undo only to its host.
+    record.kind = task.work == Work::kUndo ? RunKind::kUndo : RunKind::kRollback;
+    (void)handle(rollout_event::Finished{key.second, std::move(record)});
     return;
   }
   const std::string why = why_of(end, task.record);
@@ -167,6 +172,7 @@ void Runner::end_run(const TaskKey& key, const Task& task, const End& end) {
     return;
   }
   RunRecord refused;
+  refused.kind = RunKind::kUndo;
   refused.outcome = RunOutcome::kRefused;
   refused.findings = {why};
   (void)handle(rollout_event::Finished{key.second, refused});

@@ -8,7 +8,7 @@
 namespace rollback::testing {
 namespace {
 
-constexpr std::uint64_t kRuns = 3000;
+constexpr std::uint64_t kRuns = 2000;
 
 TEST(RolloutSimulation, KeepsEveryPromiseWhateverFails) {
   const std::uint64_t first = seed_of_this_run();

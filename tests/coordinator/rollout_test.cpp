@@ -105,7 +105,7 @@ TEST(Rollout, GoesOnWhileNoMoreThanMaxFailFailed) {
   run.fail_gate(1);
   EXPECT_EQ(run.phase(2), HostPhase::kCommitting);
   run.fail_gate(2);
-  EXPECT_EQ(run.state.exit_code, static_cast<int>(ExitCode::kDone));  // not over yet
+  EXPECT_EQ(run.state.state, RolloutState::kPaused);
   EXPECT_EQ(run.phase(3), HostPhase::kReady);
 }
 

@@ -101,7 +101,7 @@ TEST(RolloutTime, AnUndoWithoutAnAnswerEndsToo) {
 }
 
 TEST(RolloutTime, EveryDeadlineMovesTheRunOn) {
-  Driven run(2, one_by_one(OnFailure::kPause));
+  Driven run(2, one_by_one(OnFailure::kStop));
   run.prepare_all();
   for (int turn = 0; turn < 4; ++turn) {
     const auto deadline = next_deadline(run.state, run.now);

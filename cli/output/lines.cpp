@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers that are printed as lines, at once.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cli/output/rows.h"
+
+namespace rollback {
+
+namespace {
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+Tone tone_of(EventLevel level) {
+  return level == EventLevel::kError     ? Tone::kBad
+         : level == EventLevel::kWarning ? Tone::kWarn
+                                         : Tone::kPlain;
+}
+
+std::string prefix(const Reply& reply) {
+  return reply.host.empty() ? "" : printable(reply.host) + ": ";
+}
+
+std::string joined(const std::vector<std::string>& texts, const char* separator) {
+  return printable(fmt::format("{}", fmt::join(texts, separator)));
+}
+
+// A file's text: its lines stay lines, all else is escaped.
+std::string printable_lines(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    for (std::size_t tab = 0; tab != std::string_view::npos;) {
+      tab = line.find('\t');
+      shown += printable(line.substr(0, tab));
+      if (tab == std::string_view::npos) break;
+      shown += '\t';
+      line.remove_prefix(tab + 1);
+    }
+    shown += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return shown;
+}
+
+std::string run_text(const Session& session, const Reply& reply, const RunRecord& run) {
+  const Terminal& terminal = session.terminal;
+  std::string text = fmt::format("{}run {} ({}{}{}): {}", prefix(reply), run.id.str(),
+                                 to_string(run.kind), run.from.empty() ? "" : " from " + run.from,
+                                 run.to.empty() ? "" : " to " + run.to,
+                                 toned(terminal, tone_of(run.outcome), to_string(run.outcome)));
+  if (run.outcome == RunOutcome::kSucceeded && !run.changed) text += ", there was nothing to do";
+  if (run.finished.ns > run.started.ns)
+    text += " in " + format_duration(run.finished - run.started);
+  text += '\n';
+  if (const auto times = times_text(run.times); !times.empty()) text += "  " + times + '\n';
+  for (const auto& finding : run.findings) text += "  " + printable(finding) + '\n';
+  return text;
+}
+
+std::string plan_text(const Session& session, const Reply& reply, const PlanItem& item) {
+  std::string text =
+      fmt::format("{}plan {}: {} -> {}, about {}\n", prefix(reply), item.digest.hex().substr(0, 12),
+                  item.plan.from.empty() ? "(unrecorded)" : item.plan.from, item.plan.to,
+                  format_duration(item.estimate));
+  for (const auto& warning : item.plan.warnings)
+    text += toned(session.terminal, Tone::kWarn, "  warning: " + printable(warning)) + '\n';
+  return text;
+}
+
+std::string rollout_text(const Session& session, const RolloutRecord& rollout) {
+  std::string text =
+      fmt::format("rollout {} to {}: {}", rollout.id.str(), rollout.to, to_string(rollout.state));
+  if (rollout.finished.ns > rollout.started.ns)
+    text += " after " + format_duration(rollout.finished - rollout.started);
+  text = toned(session.terminal, Tone::kStrong, text) + '\n';
+  if (rollout.state == RolloutState::kPaused)
+    text += fmt::format(
+        "Nothing more happens until you choose:\n"
+        "  rollbackctl fleet run resume {0}   go on with the next wave\n"
+        "  rollbackctl fleet run undo {0}     take back the hosts that were changed\n"
+        "  rollbackctl fleet run abort {0}    leave everything as it is now\n",
+        rollout.id.str());
+  return text;
+}
+
+}  // namespace
+
+std::string times_text(const std::vector<PhaseTime>& times) {
+  std::string text;
+  for (const auto& time : times)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(time.phase),
+                        format_duration(time.took));
+  return text;
+}
+
+std::optional<Printed> line_of(const Session& session, const Reply& reply) {
+  const auto& terminal = session.terminal;
+  return std::visit(
+      Overloaded{
+          [&](const Line& line) -> std::optional<Printed> {
+            return Printed{
+                prefix(reply) + toned(terminal, tone_of(line.level), printable(line.text)) + '\n',
+                true};
+          },
+          [&](const EventItem& item) -> std::optional<Printed> {
+            return Printed{
+                fmt::format("{}{:<11} {}\n", prefix(reply), to_string(item.event.phase),
+                            toned(terminal, tone_of(item.event.level), printable(item.event.text))),
+                true};
+          },
+          [&](const RunRecord& run) -> std::optional<Printed> {
+            return Printed{run_text(session, reply, run), false};
+          },
+          [&](const PlanItem& item) -> std::optional<Printed> {
+            return Printed{plan_text(session, reply, item), false};
+          },
+          [&](const DiffItem& item) -> std::optional<Printed> {
+            std::string text = fmt::format(
+                "{}{} {}{}\n", prefix(reply), item.change, printable(item.path),
+                item.differences.empty() ? "" : " (" + joined(item.differences, ", ") + ")");
+            return Printed{text + printable_lines(item.text), false};
+          },
+          [&](const RolloutRecord& rollout) -> std::optional<Printed> {
+            return Printed{rollout_text(session, rollout), false};
+          },
+          [](const auto&) -> std::optional<Printed> { return std::nullopt; },
+      },
+      reply.body);
+}
+
+}  // namespace rollback

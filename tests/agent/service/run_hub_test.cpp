@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/service/run_hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/temp_directory.h"
+
+namespace rollback {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RunHubTest : public ::testing::Test {
+ protected:
+  TempDirectory directory_;
+  std::unique_ptr<Database> database_ = Database::open(directory_.path() / "db").value();
+  RunStore runs_{*database_};
+  SystemClock clock_;
+  RunHub hub_{runs_, clock_};
+  Outbox outbox_{[] {}};
+  const RunId run_ = RunId::parse("0000000000aa").value();
+
+  StreamPtr stream(ConnectionId connection) {
+    return std::make_shared<Stream>(outbox_, connection, CommandId());
+  }
+  void event(std::uint64_t seq) {
+    RunEvent made;
+    made.seq = seq;
+    made.text = "event " + std::to_string(seq);
+    hub_.on_event(run_, made);
+  }
+  void finish() {
+    RunRecord record;
+    record.id = run_;
+    record.outcome = RunOutcome::kRestored;
+    record.exit_code = 4;
+    ASSERT_TRUE(runs_.put(record));
+    hub_.finish(record, std::nullopt);
+  }
+  // What one connection got: events by their text, "record", "end CODE".
+  std::vector<std::string> got(ConnectionId connection) {
+    for (auto& outgoing : outbox_.drain()) sent_.push_back(std::move(outgoing));
+    std::vector<std::string> texts;
+    for (const auto& outgoing : sent_) {
+      if (outgoing.to != Destination(connection)) continue;
+      const auto& body = outgoing.reply.body;
+      if (const auto* const item = std::get_if<EventItem>(&body)) texts.push_back(item->event.text);
+      if (std::holds_alternative<RunRecord>(body)) texts.emplace_back("record");
+      if (const auto* const end = std::get_if<End>(&body))
+        texts.push_back("end " + std::to_string(static_cast<int>(end->exit_code)));
+    }
+    return texts;
+  }
+
+ private:
+  std::vector<Outgoing> sent_;
+};
+
+TEST_F(RunHubTest, SendsEveryWatcherTheSameListFromWhereItAsked) {
+  hub_.begin(run_, stream(1));
+  event(1);
+  event(2);
+  hub_.watch(run_, 2, stream(2));
+  event(3);
+  finish();
+  EXPECT_THAT(got(1), ElementsAre("event 1", "event 2", "event 3", "record", "end 4"));
+  EXPECT_THAT(got(2), ElementsAre("event 2", "event 3", "record", "end 4"));
+}
+
+TEST_F(RunHubTest, WhoReconnectsAfterTheEndReadsTheSameList) {
+  hub_.begin(run_, stream(1));
+  event(1);
+  finish();
+  hub_.watch(run_, 1, stream(2));
+  EXPECT_EQ(got(2), got(1));
+}
+
+TEST_F(RunHubTest, ForgetsAClosedConnectionAndTheRunGoesOn) {
+  hub_.begin(run_, stream(1));
+  hub_.forget(ConnectionId{1});
+  event(1);
+  finish();
+  EXPECT_THAT(got(1), IsEmpty());
+  EXPECT_THAT(runs_.events(run_, 1).value(), ::testing::SizeIs(1));
+}
+
+TEST_F(RunHubTest, AbortWakesTheRunThatWaits) {
+  hub_.begin(run_, nullptr);
+  std::thread operator_thread([this] { EXPECT_TRUE(hub_.abort(run_)); });
+  const BootTime began = clock_.boot();
+  EXPECT_TRUE(hub_.wait(began + std::chrono::seconds(30)));
+  EXPECT_LT(clock_.boot() - began, Duration(std::chrono::seconds(10)));
+  operator_thread.join();
+}
+
+TEST_F(RunHubTest, AbortIsOverWithItsRun) {
+  hub_.begin(run_, nullptr);
+  ASSERT_TRUE(hub_.abort(run_));
+  finish();
+  EXPECT_FALSE(hub_.wait(clock_.boot()));  // the next run's preparation asks this
+}
+
+TEST_F(RunHubTest, OnlyARunningRunIsAborted) {
+  const auto aborted = hub_.abort(run_);
+  ASSERT_FALSE(aborted);
+  EXPECT_EQ(aborted.error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace rollback

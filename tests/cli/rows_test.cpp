@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each kind of answer as an operator reads it.
+#include "cli/output/rows.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/session_fixture.h"
+
+namespace rollback::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string line(const Reply& reply) {
+  const SessionFixture fixture;
+  const auto printed = line_of(fixture.session, reply);
+  return printed ? printed->text : "(no line)";
+}
+
+std::string table(const Reply& reply) {
+  const SessionFixture fixture;
+  EXPECT_FALSE(line_of(fixture.session, reply));
+  const Row row = row_of(fixture.session, reply);
+  EXPECT_EQ(row.head.size(), row.cells.size());
+  Table shown(row.head);
+  shown.add(row.cells);
+  return shown.str(fixture.session.terminal);
+}
+
+constexpr WallTime kNoon{1'795'348'800'000'000'000};  // 2026-11-22T12:00:00Z
+
+TEST(Lines, OfTalkGoToStderrWithTheHost) {
+  const SessionFixture fixture;
+  const auto printed =
+      line_of(fixture.session, reply_of(Line{EventLevel::kWarning, "low\nspace"}, "web1"));
+  ASSERT_TRUE(printed);
+  EXPECT_TRUE(printed->talk);
+  EXPECT_EQ(printed->text, "web1: low\\x0aspace\n");
+}
+
+TEST(Lines, OfEventsBeginWithThePhase) {
+  EventItem item;
+  item.event.phase = RunPhase::kCommitting;
+  item.event.text = "3 files";
+  EXPECT_EQ(line(reply_of(item)), "committing  3 files\n");
+}
+
+TEST(Lines, OfARunSayHowItEndedAndWhy) {
+  RunRecord run;
+  run.id = *RunId::parse("0000000000aa");
+  run.from = "v2.5.0";
+  run.to = "v2.4.1";
+  run.outcome = RunOutcome::kRestored;
+  run.started = kNoon;
+  run.finished = kNoon + std::chrono::milliseconds(1320);
+  run.findings = {"GET /healthz answered 500"};
+  EXPECT_EQ(line(reply_of(run)), "run 0000000000aa (rollback from v2.5.0 to v2.4.1): " +
+                                     std::string(to_string(RunOutcome::kRestored)) +
+                                     " in 1.32 s\n  GET /healthz answered 500\n");
+  run.outcome = RunOutcome::kSucceeded;
+  EXPECT_THAT(line(reply_of(run)), HasSubstr("there was nothing to do"));
+}
+
+TEST(Lines, OfAPlanNameBothEndsAndWarnings) {
+  PlanItem item;
+  item.digest = sha256("plan");
+  item.plan.to = "v2.4.1";
+  item.plan.warnings = {"nginx is older"};
+  item.estimate = std::chrono::seconds(2);
+  EXPECT_THAT(line(reply_of(item)), HasSubstr("(unrecorded) -> v2.4.1, about 2"));
+  EXPECT_THAT(line(reply_of(item)), HasSubstr("  warning: nginx is older\n"));
+}
+
+TEST(Lines, OfADiffKeepItsLinesAndEscapeTheRest) {
+  DiffItem item;
+  item.path = "/etc/shop/x";
+  item.change = "changed";
+  item.differences = {"content", "mode"};
+  item.text = "-a\tb\n+\x1b[2J";
+  EXPECT_EQ(line(reply_of(item)), "changed /etc/shop/x (content, mode)\n-a\tb\n+\\x1b[2J\n");
+}
+
+TEST(Lines, OfAPausedRolloutNameTheThreeWaysOn) {
+  RolloutRecord rollout;
+  rollout.id = *RunId::parse("0000000000aa");
+  rollout.to = "v2.4.1";
+  rollout.state = RolloutState::kPaused;
+  const auto text = line(reply_of(rollout));
+  EXPECT_THAT(text, HasSubstr("rollout 0000000000aa to v2.4.1: paused\n"));
+  for (const char* verb : {"resume", "undo", "abort"})
+    EXPECT_THAT(text, HasSubstr(std::string("rollbackctl fleet run ") + verb + " 0000000000aa"));
+  rollout.state = RolloutState::kDone;
+  EXPECT_THAT(line(reply_of(rollout)), Not(HasSubstr("resume")));
+}
+
+TEST(Rows, OfRevisions) {
+  const Revision revision{*RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true};
+  const RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("v2.4.1@2"));
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000"));
+}
+
+TEST(Rows, OfHistoryEntries) {
+  HistoryEntry entry;
+  entry.seq = 7;
+  entry.time = kNoon;
+  entry.to = "v2.4.1";
+  entry.actor = "root (uid 0)";
+  entry.reason = "checkout is down";
+  const auto text = table(reply_of(entry, "web1"));
+  EXPECT_THAT(text, HasSubstr("HOST  SEQ"));
+  EXPECT_THAT(text, HasSubstr("web1  7"));
+}
+
+TEST(Rows, OfHostsShowTheWholeFingerprint) {
+  HostItem item;
+  item.name = "web1";
+  item.fingerprint = std::string(16, 'f');
+  item.admission = Admission::kPending;
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("web1  pending"));
+  EXPECT_THAT(table(reply_of(item)), HasSubstr(std::string(16, 'f')));
+  item.admission = Admission::kAccepted;
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("web1  offline"));
+}
+
+TEST(Rows, OfRolloutHosts) {
+  RolloutHost host;
+  host.name = "web\x1b";
+  host.wave = 2;
+  host.phase = HostPhase::kRestored;
+  host.findings = {"gate was red", "shop.service: exit 1"};
+  host.times = {{RunPhase::kCommitting, std::chrono::milliseconds(3)}};
+  EXPECT_EQ(table(reply_of(host)),
+            "HOST     WAVE  STATE     TIMES            WHY\n"
+            "web\\x1b  2     restored  committing 3 ms  gate was red; shop.service: exit 1\n");
+}
+
+TEST(Rows, OfHealthNameTheRedProbes) {
+  HealthItem item;
+  item.verdict = Verdict::kUnhealthy;
+  ProbeResult probe;
+  probe.name = "http";
+  probe.answer = "500";
+  item.probes = {probe};
+  EXPECT_EQ(table(reply_of(item, "web1")), "HOST  HEALTH     WHY\nweb1  unhealthy  http: 500\n");
+}
+
+TEST(Rows, OfStatusSayWhatRuns) {
+  StatusItem item;
+  item.host = "web1";
+  item.store = "ok";
+  item.link = "connected";
+  item.run = "0000000000aa";
+  item.run_phase = RunPhase::kStaged;
+  EXPECT_EQ(table(reply_of(item)),
+            "HOST  RELEASE  HEALTH   RUN                    STORE  COORDINATOR\n"
+            "web1  -        unknown  0000000000aa (" +
+                std::string(to_string(RunPhase::kStaged)) + ")  ok     connected\n");
+}
+
+TEST(Rows, OfPreparedHosts) {
+  Prepared item;
+  item.changed = false;
+  EXPECT_THAT(table(reply_of(item, "web1")), HasSubstr("web1  nothing to do"));
+}
+
+TEST(Rows, OfStepsPathsAndResourcesNameTheHostOfAFleet) {
+  PlanStep step;
+  step.subject = "/etc/shop/x";
+  EXPECT_THAT(table(reply_of(step, "web1")), HasSubstr("web1"));
+  EXPECT_THAT(table(reply_of(PathItem{"/etc/shop", {}}, "web1")), HasSubstr("web1"));
+  EXPECT_THAT(table(reply_of(ResourceItem{}, "web1")), HasSubstr("web1"));
+  EXPECT_THAT(table(reply_of(step)), Not(HasSubstr("HOST")));
+}
+
+}  // namespace
+}  // namespace rollback::testing
