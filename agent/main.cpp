@@ -96,7 +96,7 @@ Status serve(const Arguments& arguments) {
   BlobStore blobs(*database);
   SnapshotStore snapshots(*database, blobs);
   RunStore runs(*database);
-  ROLLBACK_ASSIGN(const auto identity, load_identity(root, state, options, clock, random));
+  ROLLBACK_ASSIGN(const auto identity, load_identity(state, options, clock, random));
   ROLLBACK_ASSIGN(const auto run_systemd, Systemd::connect(clock, random));
   ROLLBACK_ASSIGN(const auto probe_systemd, Systemd::connect(clock, random));
   const Platform platform{root, *run_systemd->services, run_systemd->programs};

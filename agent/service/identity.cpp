@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "agent/platform/boot_id.h"
 #include "core/fs/publish.h"
 #include "core/version.h"
 
@@ -30,14 +31,6 @@ Result<HostId> load_host_id(const Directory& state, Random& random) {
   return id;
 }
 
-Result<std::string> boot_id(const Directory& root) {
-  ROLLBACK_ASSIGN(const auto random,
-                  root.open_directory("proc/sys/kernel/random", Crossing::kAllow));
-  ROLLBACK_ASSIGN(const auto file, random.open_file("boot_id"));
-  ROLLBACK_ASSIGN(const auto text, file.read_all(256));
-  return trimmed(text);
-}
-
 std::string machine_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return "unnamed";
@@ -46,8 +39,8 @@ std::string machine_name() {
 
 }  // namespace
 
-Result<Identity> load_identity(const Directory& root, const Directory& state,
-                               const AgentOptions& options, const Clock& clock, Random& random) {
+Result<Identity> load_identity(const Directory& state, const AgentOptions& options,
+                               const Clock& clock, Random& random) {
   Identity identity;
   ROLLBACK_ASSIGN(identity.host.id, load_host_id(state, random));
   ROLLBACK_ASSIGN(identity.keys, load_or_make_keys(state, "agent"));
@@ -58,7 +51,7 @@ Result<Identity> load_identity(const Directory& root, const Directory& state,
   identity.hello.name = identity.host.name;
   identity.hello.agent_version = kVersion;
   identity.hello.labels = options.labels;
-  ROLLBACK_ASSIGN(identity.hello.boot_id, boot_id(root));
+  ROLLBACK_ASSIGN(identity.hello.boot_id, boot_id());
   return identity;
 }
 

@@ -20,8 +20,8 @@ struct Identity {
 };
 
 // Reads `host-id`, `agent.key` and `agent.pub` below `state`, or makes them.
-Result<Identity> load_identity(const Directory& root, const Directory& state,
-                               const AgentOptions& options, const Clock& clock, Random& random);
+Result<Identity> load_identity(const Directory& state, const AgentOptions& options,
+                               const Clock& clock, Random& random);
 // Every endpoint with every key of it; the key files are read below `root`.
 Result<std::vector<LinkTarget>> load_targets(const Directory& root, const AgentOptions& options);
 Result<DoorOptions> socket_options(const std::string& path, const AgentOptions& options);
