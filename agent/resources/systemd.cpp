@@ -55,6 +55,7 @@ class SystemdResource final : public Resource {
     request.argv.insert(request.argv.end(), units.begin(), units.end());
     request.deadline = kDeadline;
     request.read_only_binds = binds_of(mounts);
+    request.temporary_file_systems = {"/tmp"};  // its working directory
     const auto outcome = platform_.programs.run(request);
     if (!outcome) return Failure(outcome.error().within("checking with systemd-analyze verify"));
     if (outcome->exit_code == 0) return std::vector<Complaint>{};
