@@ -52,11 +52,6 @@ void write_body(CoordinatorMessage::Builder to, const rollback::Welcome& from) {
   welcome.setEpoch(from.epoch);
 }
 void write_body(CoordinatorMessage::Builder to, const Pulse& from) { to.setPulseNs(from.time.ns); }
-void write_body(CoordinatorMessage::Builder to, const rollback::ReplyAck& from) {
-  auto ack = to.initAck();
-  put(ack, &ReplyAck::Builder::setCommand, from.command);
-  ack.setIndex(from.index);
-}
 void write_body(CoordinatorMessage::Builder to, const rollback::Envelope& from) {
   write(to.initEnvelope(), from);
 }
@@ -95,9 +90,6 @@ rollback::CoordinatorMessage read(CoordinatorMessage::Reader from) {
                                from.getWelcome().getEpoch()};
     case CoordinatorMessage::PULSE_NS:
       return Pulse{WallTime{from.getPulseNs()}};
-    case CoordinatorMessage::ACK:
-      return rollback::ReplyAck{read_id<CommandId>(from.getAck().getCommand()),
-                                from.getAck().getIndex()};
     case CoordinatorMessage::ENVELOPE:
       return read(from.getEnvelope());
   }

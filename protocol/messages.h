@@ -40,11 +40,7 @@ struct Welcome {
 struct Pulse {
   WallTime time;
 };  // the coordinator's heartbeat
-struct ReplyAck {
-  CommandId command;
-  std::uint64_t index = 0;
-};  // End received and stored
-using CoordinatorMessage = std::variant<Welcome, Pulse, ReplyAck, Envelope>;
+using CoordinatorMessage = std::variant<Welcome, Pulse, Envelope>;
 
 // ---- Enrolment (its own socket) ---------------------------------------------------------------
 struct EnrolmentRequest {

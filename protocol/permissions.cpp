@@ -105,7 +105,6 @@ LinkRow row_of(const Heartbeat&) { return {"heartbeat", Role::kAgent}; }
 LinkRow row_of(const Reply&) { return {"reply", Role::kAgent}; }
 LinkRow row_of(const Welcome&) { return {"welcome", Role::kCoordinator}; }
 LinkRow row_of(const Pulse&) { return {"pulse", Role::kCoordinator}; }
-LinkRow row_of(const ReplyAck&) { return {"acknowledgement", Role::kCoordinator}; }
 LinkRow row_of(const Envelope&) { return {"command", Role::kCoordinator}; }
 
 template <typename Message>

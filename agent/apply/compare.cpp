@@ -28,40 +28,41 @@ std::string name_of_live(const std::vector<RevisionStatus>& known, const Digest&
   return name;
 }
 
-}  // namespace
-
-Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
-  ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
-  Result<Revision> target = fail(ErrorCode::kBug, "no target");
-  if (to.empty()) {
-    target = previous_target(known);
-  } else {
-    ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
-    target = resolve_target(name, known);
-  }
-  if (!target) return Failure(std::move(target).error());
+Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionStatus>& known,
+                              const Revision& target) {
   Comparison result;
-  ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target->snapshot));
+  ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target.snapshot));
   HashingSink sink;
   ROLLBACK_ASSIGN(result.origin.state,
                   capture(deps.root, deps.resources, sink, {}, &result.target.snapshot));
   result.origin.trees = sink.trees();
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),
-                                          target->name.str(), deps.options.resources}));
+                                          target.name.str(), deps.options.resources}));
   return result;
 }
 
-PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {
-  PreparedRun prepared{run, plan, plan_digest(plan), {}};
-  if (plan.empty()) return prepared;
-  const auto& gate = deps.options.gate;
-  prepared.estimate =
-      std::chrono::milliseconds(100) + gate.soak + gate.interval * std::max(0, gate.successes - 1);
-  for (const auto& step : plan.steps)
-    prepared.estimate += step.phase == StepPhase::kCommit ? std::chrono::milliseconds(1)
-                                                          : std::chrono::milliseconds(150);
-  return prepared;
+// The previous good release. A broken deploy that nobody recorded has left the release that the
+// history calls deployed: then that is the one to go back to.
+Result<Comparison> compare_with_previous(const RunDeps& deps,
+                                         const std::vector<RevisionStatus>& known) {
+  for (const auto& it : known) {
+    if (it.status != ReleaseStatus::kDeployed || it.revision.name.is_run()) continue;
+    ROLLBACK_ASSIGN(auto left, compare_to(deps, known, it.revision));
+    if (!left.plan.empty()) return left;
+  }
+  ROLLBACK_ASSIGN(const Revision previous, previous_target(known));
+  return compare_to(deps, known, previous);
+}
+
+}  // namespace
+
+Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
+  ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
+  if (to.empty()) return compare_with_previous(deps, known);
+  ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
+  ROLLBACK_ASSIGN(const Revision target, resolve_target(name, known));
+  return compare_to(deps, known, target);
 }
 
 }  // namespace rollback

@@ -26,10 +26,6 @@ struct Welcome {
   fleet @1 :Text;
   epoch @2 :UInt64;
 }
-struct ReplyAck {
-  command @0 :Data;
-  index @1 :UInt64;
-}
 
 struct AgentMessage {
   union {
@@ -44,8 +40,7 @@ struct CoordinatorMessage {
     none @0 :Void;
     welcome @1 :Welcome;
     pulseNs @2 :Int64;
-    ack @3 :ReplyAck;
-    envelope @4 :Command.Envelope;
+    envelope @3 :Command.Envelope;
   }
 }
 

@@ -57,7 +57,6 @@ TEST(Codec, LinkMessagesComeBackAsTheyWere) {
   EXPECT_EQ(to_json(std::get<Reply>(*decode_agent_message(*encode_agent_message(reply)))),
             to_json(reply));
   const std::vector<CoordinatorMessage> messages = {Welcome{2, "shop", 99}, Pulse{WallTime{5}},
-                                                    ReplyAck{samples::id<CommandId>("c"), 12},
                                                     envelope};
   for (const auto& message : messages)
     EXPECT_TRUE(

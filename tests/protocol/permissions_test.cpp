@@ -44,8 +44,7 @@ TEST(Permissions, NumbersThatAreNoRoleMayNothing) {
 TEST(Permissions, LinkMessagesHaveOneSenderEach) {
   const std::vector<AgentMessage> from_agent = {samples::hello(), Heartbeat{},
                                                 samples::reply(End{})};
-  const std::vector<CoordinatorMessage> from_coordinator = {Welcome{}, Pulse{}, ReplyAck{},
-                                                            Envelope{}};
+  const std::vector<CoordinatorMessage> from_coordinator = {Welcome{}, Pulse{}, Envelope{}};
   for (const auto role : kRoles) {
     for (const auto& message : from_agent)
       EXPECT_EQ(may_send(principal(role), message).has_value(), role == Role::kAgent);
