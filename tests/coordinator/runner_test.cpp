@@ -139,6 +139,14 @@ TEST(Runner, TakesEveryHostBackAfterAllWerePrepared) {
   for (std::size_t i = 1; i <= 3; ++i) EXPECT_EQ(scene.host(i).runs.count(run), 1U);
 }
 
+TEST(Runner, TakesHostsToWhereARunBegan) {
+  Scene scene(2);
+  scene.request.to = "run:0123456789ab";  // an undo to the agents, a commit to the rollout
+  const RunId run = scene.begin();
+  ASSERT_TRUE(scene.until([&] { return scene.runner->active() == nullptr; }, 1min));
+  EXPECT_EQ(scene.stored(run).exit_code, 0);
+}
+
 TEST(Runner, TellsAWatcherTheWholeStory) {
   Scene scene(2);
   scene.begin();

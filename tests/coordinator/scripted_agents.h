@@ -25,6 +25,7 @@ class ScriptedAgents final : public Agents {
     RunOutcome outcome = RunOutcome::kSucceeded;  // of its next commit
     int locked = 0;                               // so many answers are "locked"
     int conflicts = 0;                            // so many commits find another plan
+    RunKind kind = RunKind::kRollback;            // of what is prepared
     std::optional<RunId> holds;                   // prepared for it
     std::map<RunId, RunRecord> runs;              // what it carried out
     std::vector<RunId> undone;
@@ -113,6 +114,7 @@ class ScriptedAgents final : public Agents {
     if (host.holds && *host.holds != request.run)
       return failed(ExitCode::kLocked, ErrorCode::kBusy, "held by " + host.holds->str());
     host.holds = request.run;
+    host.kind = request.to.starts_with("run:") ? RunKind::kUndo : RunKind::kRollback;
     return {Prepared{request.run, plan_of(host), true, {}, 3},
             End{ExitCode::kDone, true, std::nullopt}};
   }
@@ -130,6 +132,7 @@ class ScriptedAgents final : public Agents {
     host.holds.reset();
     RunRecord record;
     record.id = request.run;
+    record.kind = host.kind;
     record.outcome = host.outcome;
     record.changed = true;
     record.exit_code = host.outcome == RunOutcome::kSucceeded  ? 0
