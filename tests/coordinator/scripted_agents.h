@@ -30,7 +30,7 @@ class ScriptedAgents final : public Agents {
     std::map<RunId, RunRecord> runs;              // what it carried out
     std::vector<RunId> undone;
   };
-  enum class Fate { kAnswered, kAnswerLost, kCommandLost };
+  enum class Fate { kAnswered, kEndLost, kAnswerLost, kCommandLost };
 
   Host& host(const HostId& id) { return hosts_[id]; }
   // "web1 prepare", in the order in which they were asked.
@@ -42,8 +42,12 @@ class ScriptedAgents final : public Agents {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
     if (fate == Fate::kCommandLost) return;
-    const auto replies = carry_out(next.question);
+    auto replies = carry_out(next.question);
     if (fate == Fate::kAnswerLost) return;
+    if (fate == Fate::kEndLost) {
+      replies.pop_back();
+      half_answered_[next.question.host].push_back(next.on_lost);
+    }
     answering_ = next.id;
     for (const auto& body : replies)
       if (answering_ == next.id) next.on_reply(Reply{next.id, 1, "", body});
@@ -51,7 +55,7 @@ class ScriptedAgents final : public Agents {
 
   void lose(const HostId& id) {
     hosts_[id].online = false;
-    std::vector<OnLost> lost;
+    std::vector<OnLost> lost = std::exchange(half_answered_[id], {});
     std::erase_if(waiting_, [&](Waiting& waiting) {
       if (waiting.question.host != id) return false;
       lost.push_back(waiting.on_lost);
@@ -73,6 +77,7 @@ class ScriptedAgents final : public Agents {
 
   void drop(const CommandId& command) override {
     if (answering_ == command) answering_.reset();
+    half_answered_.clear();
     std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == command; });
   }
 
@@ -164,6 +169,7 @@ class ScriptedAgents final : public Agents {
 
   std::map<HostId, Host> hosts_;
   std::deque<Waiting> waiting_;
+  std::map<HostId, std::vector<OnLost>> half_answered_;
   std::optional<CommandId> answering_;
   std::uint64_t commands_ = 0;
 };
