@@ -2,8 +2,6 @@
 // What single hosts are asked on behalf of a rollout, until they have answered.
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "coordinator/rollout/runner.h"
 
 namespace rollback {
@@ -158,11 +156,12 @@ void Runner::end_prepare(const TaskKey& key, const Task& task, const End& end) {
 }
 
 void Runner::end_run(const TaskKey& key, const Task& task, const End& end) {
+  // What the rollout asked for decides: a commit of "run:ID" is an undo to the host alone.
+  const RunKind kind = task.work == Work::kUndo ? RunKind::kUndo : RunKind::kRollback;
   if (task.record && is_outcome(*task.record)) {
     RunRecord record = *task.record;
-    // What it is to the rollout: a commit to "run:ID" is an undo only to its host.
-    record.kind = task.work == Work::kUndo ? RunKind::kUndo : RunKind::kRollback;
-    (void)handle(rollout_event::Finished{key.second, std::move(record)});
+    record.kind = kind;
+    (void)handle(rollout_event::Finished{key.second, record});
     return;
   }
   const std::string why = why_of(end, task.record);
@@ -172,7 +171,7 @@ void Runner::end_run(const TaskKey& key, const Task& task, const End& end) {
     return;
   }
   RunRecord refused;
-  refused.kind = RunKind::kUndo;
+  refused.kind = kind;
   refused.outcome = RunOutcome::kRefused;
   refused.findings = {why};
   (void)handle(rollout_event::Finished{key.second, refused});

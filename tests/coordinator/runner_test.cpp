@@ -139,6 +139,14 @@ TEST(Runner, TakesEveryHostBackAfterAllWerePrepared) {
   for (std::size_t i = 1; i <= 3; ++i) EXPECT_EQ(scene.host(i).runs.count(run), 1U);
 }
 
+TEST(Runner, TakesHostsToWhereARunBegan) {
+  Scene scene(2);
+  scene.request.to = "run:0123456789ab";  // an undo to the agents, a commit to the rollout
+  const RunId run = scene.begin();
+  ASSERT_TRUE(scene.until([&] { return scene.runner->active() == nullptr; }, 1min));
+  EXPECT_EQ(scene.stored(run).exit_code, 0);
+}
+
 TEST(Runner, TellsAWatcherTheWholeStory) {
   Scene scene(2);
   scene.begin();
@@ -268,6 +276,8 @@ TEST(Runner, RepeatsACommitWhoseAnswerWasLostAndItsEventsAreToldOnce) {
   const RunId run = scene.begin();
   ASSERT_TRUE(scene.until(
       [&] { return scene.agents.has_work() && scene.agents.asked.back() == "web1 commit"; }));
+  scene.agents.answer_next(Fate::kEndLost);
+  EXPECT_EQ(scene.listener->count<EventItem>(), 1U);
   scene.agents.lose(scene.records[0].id);
   scene.clock.advance(5s);
   scene.step();
@@ -350,7 +360,7 @@ bool survives(const Kill& kill) {
 }
 
 TEST(Runner, SurvivesARestartAtEveryStep) {
-  for (const Fate fate : {Fate::kAnswered, Fate::kAnswerLost, Fate::kCommandLost}) {
+  for (const Fate fate : {Fate::kAnswered, Fate::kEndLost, Fate::kAnswerLost, Fate::kCommandLost}) {
     std::size_t steps = 0;
     while (survives({steps, fate}) && !testing::Test::HasFailure()) ++steps;
     EXPECT_GE(steps, 8U) << "a run of four hosts has at least eight commands";

@@ -25,11 +25,12 @@ class ScriptedAgents final : public Agents {
     RunOutcome outcome = RunOutcome::kSucceeded;  // of its next commit
     int locked = 0;                               // so many answers are "locked"
     int conflicts = 0;                            // so many commits find another plan
+    RunKind kind = RunKind::kRollback;            // of what is prepared
     std::optional<RunId> holds;                   // prepared for it
     std::map<RunId, RunRecord> runs;              // what it carried out
     std::vector<RunId> undone;
   };
-  enum class Fate { kAnswered, kAnswerLost, kCommandLost };
+  enum class Fate { kAnswered, kEndLost, kAnswerLost, kCommandLost };
 
   Host& host(const HostId& id) { return hosts_[id]; }
   // "web1 prepare", in the order in which they were asked.
@@ -41,8 +42,12 @@ class ScriptedAgents final : public Agents {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
     if (fate == Fate::kCommandLost) return;
-    const auto replies = carry_out(next.question);
+    auto replies = carry_out(next.question);
     if (fate == Fate::kAnswerLost) return;
+    if (fate == Fate::kEndLost) {
+      replies.pop_back();
+      half_answered_[next.question.host].push_back(next.on_lost);
+    }
     answering_ = next.id;
     for (const auto& body : replies)
       if (answering_ == next.id) next.on_reply(Reply{next.id, 1, "", body});
@@ -50,7 +55,7 @@ class ScriptedAgents final : public Agents {
 
   void lose(const HostId& id) {
     hosts_[id].online = false;
-    std::vector<OnLost> lost;
+    std::vector<OnLost> lost = std::exchange(half_answered_[id], {});
     std::erase_if(waiting_, [&](Waiting& waiting) {
       if (waiting.question.host != id) return false;
       lost.push_back(waiting.on_lost);
@@ -72,6 +77,7 @@ class ScriptedAgents final : public Agents {
 
   void drop(const CommandId& command) override {
     if (answering_ == command) answering_.reset();
+    half_answered_.clear();
     std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == command; });
   }
 
@@ -113,6 +119,7 @@ class ScriptedAgents final : public Agents {
     if (host.holds && *host.holds != request.run)
       return failed(ExitCode::kLocked, ErrorCode::kBusy, "held by " + host.holds->str());
     host.holds = request.run;
+    host.kind = request.to.starts_with("run:") ? RunKind::kUndo : RunKind::kRollback;
     return {Prepared{request.run, plan_of(host), true, {}, 3},
             End{ExitCode::kDone, true, std::nullopt}};
   }
@@ -130,6 +137,7 @@ class ScriptedAgents final : public Agents {
     host.holds.reset();
     RunRecord record;
     record.id = request.run;
+    record.kind = host.kind;
     record.outcome = host.outcome;
     record.changed = true;
     record.exit_code = host.outcome == RunOutcome::kSucceeded  ? 0
@@ -161,6 +169,7 @@ class ScriptedAgents final : public Agents {
 
   std::map<HostId, Host> hosts_;
   std::deque<Waiting> waiting_;
+  std::map<HostId, std::vector<OnLost>> half_answered_;
   std::optional<CommandId> answering_;
   std::uint64_t commands_ = 0;
 };
