@@ -14,7 +14,6 @@ namespace {
 // Keys of Table::kRuns begin with what they are; docs/formats/store.md.
 constexpr char kByRun = 'r';      // id -> record
 constexpr char kByTime = 't';     // start, id -> nothing
-constexpr char kByCommand = 'a';  // command id -> answer
 constexpr std::string_view kMarkKey = "replay-mark";
 constexpr std::size_t kRunIdSize = 6;
 constexpr std::size_t kMinPrefix = 4;
@@ -118,16 +117,6 @@ Result<std::vector<RunEvent>> RunStore::events(const RunId& run, std::uint64_t f
                               }));
   ROLLBACK_TRY(outcome);
   return events;
-}
-
-Status RunStore::remember_answer(const CommandId& command, std::string_view bytes) {
-  return database_.write(
-      {{Table::kRuns, kByCommand + std::string(command.bytes()), std::string(bytes)}},
-      Durability::kSynced);
-}
-
-Result<std::optional<std::string>> RunStore::find_answer(const CommandId& command) const {
-  return database_.get(Table::kRuns, kByCommand + std::string(command.bytes()));
 }
 
 Result<RunStore::Mark> RunStore::replay_mark() const {

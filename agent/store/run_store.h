@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs and their events, finished commands (so that a repeated one gets its old answer), and the
-// replay mark. Thread-safe.
+// Runs and their events, and the replay mark. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -22,10 +21,6 @@ class RunStore {
   Result<std::vector<RunRecord>> newest(std::size_t limit) const;  // newest first; 0: all
   Status append_event(const RunId& run, const RunEvent& event);    // buffered
   Result<std::vector<RunEvent>> events(const RunId& run, std::uint64_t from) const;
-
-  // Encoded last Reply (End or Prepared) of a command, kept for repeats. Synced.
-  Status remember_answer(const CommandId& command, std::string_view bytes);
-  Result<std::optional<std::string>> find_answer(const CommandId& command) const;
 
   struct Mark {
     std::uint64_t epoch = 0;
