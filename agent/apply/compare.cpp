@@ -65,4 +65,16 @@ Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
   return compare_to(deps, known, target);
 }
 
+PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {
+  PreparedRun prepared{run, plan, plan_digest(plan), {}};
+  if (plan.empty()) return prepared;
+  const auto& gate = deps.options.gate;
+  prepared.estimate =
+      std::chrono::milliseconds(100) + gate.soak + gate.interval * std::max(0, gate.successes - 1);
+  for (const auto& step : plan.steps)
+    prepared.estimate += step.phase == StepPhase::kCommit ? std::chrono::milliseconds(1)
+                                                          : std::chrono::milliseconds(150);
+  return prepared;
+}
+
 }  // namespace rollback
