@@ -47,6 +47,7 @@ struct ActiveRun {
   JournalIntent intent;
   Origin origin;
   HostState target;
+  bool target_was_red = false;
   std::vector<ProbeResult> baseline;
   std::uint64_t events = 0;  // number of the last one
   Duration timeout{};
@@ -61,10 +62,12 @@ struct Preparation {
 // Resolve and diff: what both plan() and prepare() begin with.
 struct Comparison {
   HostState target;
+  bool target_was_red = false;  // only an undo goes back to such a state
   Origin origin;
   Plan plan;
 };
-Result<Comparison> compare_with(const RunDeps& deps, const std::string& to);
+Result<Comparison> compare_with(const RunDeps& deps, const std::string& to,
+                                RunKind kind = RunKind::kRollback);
 PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan);
 
 // `record` and `events` are filled as far as it came, also when it refuses.

@@ -55,14 +55,25 @@ Result<Comparison> compare_with_previous(const RunDeps& deps,
   return compare_to(deps, known, previous);
 }
 
+// What a run replaced is usually a broken release: red then is no reason to refuse its undo.
+Result<Revision> target_of(RunKind kind, const RevisionName& name,
+                           const std::vector<RevisionStatus>& known) {
+  if (kind == RunKind::kUndo && name.is_run())
+    for (const auto& it : known)
+      if (it.revision.name == name) return it.revision;
+  return resolve_target(name, known);
+}
+
 }  // namespace
 
-Result<Comparison> compare_with(const RunDeps& deps, const std::string& to) {
+Result<Comparison> compare_with(const RunDeps& deps, const std::string& to, RunKind kind) {
   ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
   if (to.empty()) return compare_with_previous(deps, known);
   ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
-  ROLLBACK_ASSIGN(const Revision target, resolve_target(name, known));
-  return compare_to(deps, known, target);
+  ROLLBACK_ASSIGN(const Revision target, target_of(kind, name, known));
+  ROLLBACK_ASSIGN(auto comparison, compare_to(deps, known, target));
+  comparison.target_was_red = !target.healthy;
+  return comparison;
 }
 
 PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {

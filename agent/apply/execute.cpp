@@ -83,6 +83,9 @@ class Execution {
     GateInput input{deps_.options.gate, {}, {}, deadline_};
     for (const auto& spec : deps_.options.health)
       if (spec.after) input.probes.push_back(spec);
+    // An undo to what was red can only ask that its units run; probes are reported.
+    if (run_.target_was_red)
+      for (auto& probe : input.probes) probe.required = false;
     for (const auto& resource : run_.target.snapshot.resources)
       for (const auto& unit : resource.units)
         if (unit.active) input.units.push_back(unit.name);

@@ -57,7 +57,7 @@ class Preparer {
                               "rollback-agent, which finishes it",
                               unfinished->begin.run.str(), unfinished->begin.to));
     log_.enter(RunPhase::kPlanned, "comparing the host with " + order_.to);
-    ROLLBACK_ASSIGN(auto comparison, compare_with(deps_, order_.to));
+    ROLLBACK_ASSIGN(auto comparison, compare_with(deps_, order_.to, order_.kind));
     record_.from = comparison.plan.from;
     record_.to = comparison.plan.to;
     for (const auto& warning : comparison.plan.warnings) log_.warn(warning);
@@ -87,10 +87,10 @@ class Preparer {
       return result;
     }
     record_.phase = RunPhase::kStaged;
-    result.run.emplace(ActiveRun{std::move(lock), std::move(journal), std::move(stages), record_,
-                                 std::move(comparison.plan), *std::move(intent),
-                                 std::move(comparison.origin), std::move(comparison.target),
-                                 std::move(baseline_), 0, order_.timeout, std::nullopt});
+    result.run.emplace(ActiveRun{
+        std::move(lock), std::move(journal), std::move(stages), record_, std::move(comparison.plan),
+        *std::move(intent), std::move(comparison.origin), std::move(comparison.target),
+        comparison.target_was_red, std::move(baseline_), 0, order_.timeout, std::nullopt});
     return result;
   }
 
