@@ -14,6 +14,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -185,6 +186,23 @@ class Rig:
         done = self.fleet.run(host, *prefix, "rollbackctl", "-o", "jsonl", *words, check=False)
         items = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         return Answer(done.returncode, items, done.stderr)
+
+    def follow(self, host, *words):
+        """Starts `rollbackctl -o jsonl WORDS`; iterate over items(follower) and wait for its end."""
+        command = self.fleet.machine(host).enter_command(["rollbackctl", "-o", "jsonl", *words])
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def squat(self, host, port=8080):
+        """Takes a port of the host until free() is called; whoever connects is hung up on."""
+        script = (f"use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1:{port}', Listen => 9) "
+                  "or die $!; while ($c = $s->accept) { close $c }")
+        self.fleet.run(host, "systemd-run", "--quiet", "--collect", f"--unit=squatter-{port}", "perl", "-e", script)
+        wait_for(f"port {port} of {host} to be taken", lambda: f":{port} " in self.fleet.run(
+            host, "ss", "-ltnH", f"sport = :{port}").stdout)
+
+    def free(self, host, port=8080):
+        self.fleet.run(host, "systemctl", "stop", f"squatter-{port}", check=False)
 
     # -- what a host is
 
