@@ -79,6 +79,19 @@ def differences(before, after):
                     for path in sorted(before.keys() & after.keys()) if before[path] != after[path]]
 
 
+def entries_of(folder):
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def without_stage(hashed):
+    """A hashed host without what a prepared run has staged beside its targets."""
+    return {path: facts for path, facts in hashed.items() if "/.rollback" not in path}
+
+
 class Rig:
     def __init__(self, name, web=3, coordinator=True, packages=PACKAGES):
         self.fleet = Fleet(f"{name}{os.getpid() % 100000}")
@@ -195,7 +208,8 @@ class Rig:
 
     def squat(self, host, port=8080):
         """Takes a port of the host until free() is called; whoever connects is hung up on."""
-        script = (f"use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1:{port}', Listen => 9) "
+        script = (f"use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1:{port}', "
+                  "Listen => 9, ReuseAddr => 1) "
                   "or die $!; while ($c = $s->accept) { close $c }")
         self.fleet.run(host, "systemd-run", "--quiet", "--collect", f"--unit=squatter-{port}", "perl", "-e", script)
         wait_for(f"port {port} of {host} to be taken", lambda: f":{port} " in self.fleet.run(
@@ -221,17 +235,16 @@ class Rig:
         pending = [(str(top), name)]
         while pending:
             folder, shown = pending.pop()
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    path = f"{shown}/{entry.name}"
+            for entry in entries_of(folder):
+                path = f"{shown}/{entry.name}"
+                try:
                     if path in VOLATILE:
                         continue
-                    try:
-                        found[path] = self._facts(entry)
-                    except FileNotFoundError:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append((entry.path, path))
+                    found[path] = self._facts(entry)
+                except FileNotFoundError:  # the host is alive
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, path))
 
     def _facts(self, entry):
         info = entry.stat(follow_symlinks=False)

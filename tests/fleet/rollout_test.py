@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from rig import Rig, differences, on_all, restarted, wait_for  # noqa: E402
+from rig import Rig, differences, on_all, restarted, wait_for, without_stage  # noqa: E402
 
 COORDINATOR = "rollback-coordinator.service"
 RIG = None  # one fleet for the whole file
@@ -125,15 +125,17 @@ class RedGate(RolloutCase):
         run = self.paused()
         self.assert_same(self.good, "web1")
         self.assert_same(self.bad, "web2")
-        self.assert_untouched("web3")
+        staged = without_stage(self.rig.hash_host("web3"))  # its turn may still come
+        self.assertEqual(differences(self.bad["web3"], staged), [])
+        self.assertEqual(restarted(self.bad_units["web3"], self.rig.units("web3")), set())
         own = self.rig.ctl("web2", "run", "show", run).one("run")
-        self.assertEqual((own["exit_code"], own["phase"]), (4, "undone"), own)
+        self.assertEqual((own["exit_code"], own["phase"]), (4, "done"), own)
         self.assertEqual(self.state(run), "paused")
 
     def test_the_report_names_every_host_and_why(self):
         rows = self.host_rows(self.paused())
         self.assertEqual(sorted(rows), self.webs)
-        self.assertEqual([rows[host]["phase"] for host in self.webs], ["done", "undone", "ready"])
+        self.assertEqual([rows[host]["phase"] for host in self.webs], ["done", "restored", "ready"])
         why = json.dumps(rows["web2"]["findings"])
         self.assertIn("HTTP 502", why)
         self.assertIn("shop.service", why)
@@ -143,7 +145,7 @@ class RedGate(RolloutCase):
         run = self.paused()
         answer = self.fleet("run", "resume", run)
         self.assertEqual(self.state(run), "done", answer)
-        self.assertEqual(answer.code, 4, answer)
+        self.assertEqual(answer.code, 6, answer)  # two of three
         self.assert_same(self.good, "web1")
         self.assert_same(self.bad, "web2")
         self.assert_same(self.good, "web3")
@@ -153,6 +155,7 @@ class RedGate(RolloutCase):
         self.assertEqual(self.fleet("run", "abort", run).code, 0)
         wait_for("the run to end", lambda: self.state(run) == "done")
         self.assert_same(self.good, "web1")
+        wait_for("web3 to drop what was staged", lambda: not differences(self.bad["web3"], self.rig.hash_host("web3")))
         self.assert_untouched("web3")
         self.rig.free("web2")
         again = self.fleet("--to", "v2.4.1", "-y")
@@ -160,7 +163,7 @@ class RedGate(RolloutCase):
 
     def test_with_undo_the_others_are_taken_back_too(self):
         answer = self.fleet("--to", "v2.4.1", "--on-failure", "undo", "-y")
-        self.assertEqual(answer.code, 4, answer)
+        self.assertEqual(answer.code, 4, self.fleet("run", "show").items)
         for host in self.webs:
             self.assert_same(self.bad, host)
             self.assertEqual(self.rig.page(host)[0], 502, host)
@@ -190,7 +193,8 @@ class Crash(RolloutCase):
         rollout = self.fleet("run", "show", run).one("rollout")
         self.assertEqual(rollout["exit_code"], 0, self.host_rows(run))
         for host in self.webs:
-            self.assertEqual(len(self.runs_of(host, run)), 1, f"{host} was done twice or not at all")
+            own = self.runs_of(host, run)
+            self.assertEqual(len(own), 1, f"{host} was done twice or not at all: {own}")
             self.assert_same(self.good, host)
             self.assertEqual(self.rig.page(host), (200, "shop v2.4.1"), host)
             self.assertEqual(restarted(self.bad_units[host], self.rig.units(host)), {"shop.service"}, host)
