@@ -48,9 +48,14 @@ Result<RunRecord> load_run(const Database& database, std::string_view id) {
 
 Status RunStore::put(const RunRecord& run) {
   ROLLBACK_ASSIGN(auto bytes, encode_run(run));
-  return database_.write(
-      {{Table::kRuns, run_key(run.id), std::move(bytes)}, {Table::kRuns, time_key(run), ""}},
-      Durability::kSynced);
+  std::vector<Change> changes{{Table::kRuns, run_key(run.id), std::move(bytes)},
+                              {Table::kRuns, time_key(run), ""}};
+  // A run that is prepared again begins anew and stays one line of the list.
+  const auto known = database_.get(Table::kRuns, run_key(run.id));
+  if (known && *known)
+    if (const auto before = decode_run(**known); before && time_key(*before) != time_key(run))
+      changes.push_back({Table::kRuns, time_key(*before), std::nullopt});
+  return database_.write(changes, Durability::kSynced);
 }
 
 Result<RunRecord> RunStore::find(std::string_view id_or_prefix) const {
