@@ -76,6 +76,14 @@ TEST_F(RunStoreTest, ReplacesARunAndListsItOnce) {
   EXPECT_EQ(newest(0).size(), 1U);
 }
 
+TEST_F(RunStoreTest, ListsARunThatBeganAnewOnceAndByItsNewTime) {
+  ASSERT_TRUE(store_.put(run("aabbccdd0001", 1)));
+  ASSERT_TRUE(store_.put(run("aabbccdd0002", 2)));
+  ASSERT_TRUE(store_.put(run("aabbccdd0001", 3)));
+
+  EXPECT_THAT(newest(0), ElementsAre("aabbccdd0001", "aabbccdd0002"));
+}
+
 TEST_F(RunStoreTest, ListsTheNewestFirst) {
   ASSERT_TRUE(store_.put(run("ffffffffffff", 0x0100)));
   ASSERT_TRUE(store_.put(run("000000000000", 0x00ff)));
