@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from lone import HOST, LoneHost  # noqa: E402
-from rig import KEY, differences, wait_for  # noqa: E402
+from rig import KEY, Rig, differences, wait_for  # noqa: E402
 
 NGINX = "  - { kind: nginx }\n"
 # what is wrong, the text of agent.yaml, the line that must be named, a word of the sentence
@@ -105,7 +105,8 @@ class Alone(Bad):
                 self.assert_sentence(done.words, "looks like another option")
 
     def test_a_file_that_never_holds_still_fails_the_capture(self):
-        script = "while :; do echo $RANDOM$EPOCHREALTIME > /etc/shop/restless.conf; done"
+        # Large enough that nobody reads it between two touches.
+        script = "truncate -s 64M /etc/shop/restless.conf; while :; do touch /etc/shop/restless.conf; done"
         self.host.run("systemd-run", "-q", "--unit=restless", "bash", "-c", script)
         wait_for("the file", self.host.path("/etc/shop/restless.conf").exists)
         history = self.history()
@@ -120,7 +121,15 @@ class Alone(Bad):
         self.assertEqual(self.host.ask("show", "v3.0.0").code, 2)
 
     def test_a_file_that_cannot_be_read_fails_the_capture(self):
-        path = "/etc/shop/rates-2025.csv"
+        path, dropin = "/etc/shop/rates-2025.csv", "/run/systemd/system/rollback-agent.service.d"
+        # Under its filter an injected error would be an unknown call, and the kernel would end the agent.
+        self.host.run("mkdir", "-p", dropin)
+        self.host.run("tee", f"{dropin}/traced.conf", stdin=None, input="[Service]\nSystemCallFilter=\n")
+        self.addCleanup(self.host.run, "systemctl", "restart", "rollback-agent.service")
+        self.addCleanup(self.host.run, "systemctl", "daemon-reload")
+        self.addCleanup(self.host.run, "rm", "-r", dropin)
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "restart", "rollback-agent.service")
         with self.nothing_changes():
             with self.host.injected("read,pread64:error=EIO", path) as seen:
                 done = self.host.ask("snapshot", "v3.0.0", "--unhealthy-ok")
@@ -150,6 +159,47 @@ class Alone(Bad):
                         pass
             self.assertEqual(self.host.ask("status").code, 0, frame[:20])
         self.assertEqual(self.host.main_pid(HOST, "rollback-agent.service"), pid, "the agent was restarted")
+
+
+# Sends each line of stdin (hex) to a port and waits until the other side hangs up or is bored.
+SENDER = """
+import socket, sys
+for line in sys.stdin:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as peer:
+        peer.settimeout(0.3)
+        try:
+            peer.sendall(bytes.fromhex(line))
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(4096):
+                pass
+        except OSError:
+            pass
+"""
+
+
+class CoordinatorPorts(Bad):
+    def test_garbage_is_dropped_and_hosts_are_still_admitted(self):
+        rig = Rig("badco", web=1)
+        self.addCleanup(rig.down)
+        rig.start_coordinator()
+        wait_for("the coordinator's key", lambda: (rig.fleet.root("coord") / KEY.lstrip("/")).exists())
+        pid = rig.main_pid("coord", "rollback-coordinator.service")
+        for port in ("7400", "7401"):
+            argv = ["ip", "netns", "exec", rig.fleet.network.bridge, sys.executable, "-c", SENDER, "10.77.0.10", port]
+            subprocess.run(argv, input="\n".join(frame.hex() for frame in FRAMES), text=True, check=True, timeout=60)
+        path = f"/proc/{rig.fleet.pid('coord')}/root/run/rollback-coordinator/coordinator.sock"
+        for frame in FRAMES:
+            with socket.socket(socket.AF_UNIX) as door, contextlib.suppress(OSError):
+                door.settimeout(5)
+                door.connect(path)
+                door.sendall(frame)
+                door.shutdown(socket.SHUT_WR)
+                while door.recv(4096):
+                    pass
+        self.assertEqual(rig.ctl("coord", "fleet", "hosts", "list").code, 0)
+        self.assertEqual(rig.main_pid("coord", "rollback-coordinator.service"), pid, "the coordinator was restarted")
+        rig.deploy(["v2.4.1"])
+        rig.enrol()
 
 
 if __name__ == "__main__":
