@@ -23,6 +23,17 @@ install(FILES systemd/rollback-coordinator.service
   DESTINATION lib/systemd/system COMPONENT rollback-coordinator)
 install(FILES packaging/sysusers.d/rollback-coordinator.conf
   DESTINATION usr/lib/sysusers.d COMPONENT rollback-coordinator)
+# rollback_install_man(PACKAGE page...): NAME.SECTION of docs/man
+function(rollback_install_man package)
+  foreach(page IN LISTS ARGN)
+    string(REGEX MATCH "[0-9]$" section ${page})
+    install(FILES docs/man/${page} DESTINATION usr/share/man/man${section} COMPONENT ${package})
+  endforeach()
+endfunction()
+
+rollback_install_man(rollback-agent rollback-agent.8 rollback-agent.yaml.5 rollback-recover.8)
+rollback_install_man(rollback-coordinator rollback-coordinator.8)
+rollback_install_man(rollbackctl rollbackctl.1)
 foreach(package rollback-agent rollback-coordinator)
   # The operator's files; the packages ship none, so an upgrade never asks about one.
   install(DIRECTORY DESTINATION etc/rollback COMPONENT ${package} DIRECTORY_PERMISSIONS

@@ -26,6 +26,10 @@ Result<ZmqDealer::Event> first_event(ZmqDealer& dealer, Duration deadline) {
   }
 }
 
+// A connection that breaks in the middle of its handshake says nothing about the gate: knocked
+// again.
+constexpr int kKnocks = 3;
+
 Result<ZmqDealer::Event> knock(ZmqContext& context, const std::string& endpoint,
                                const std::string& server_key, const CurveKeys& keys,
                                Duration deadline) {
@@ -33,8 +37,13 @@ Result<ZmqDealer::Event> knock(ZmqContext& context, const std::string& endpoint,
   options.endpoint = endpoint;
   options.server_key = server_key;
   options.keys = keys;
-  ROLLBACK_ASSIGN(const auto dealer, ZmqDealer::connect(context, options));
-  return first_event(*dealer, deadline);
+  auto event = ZmqDealer::Event::kNone;
+  for (int i = 0; i < kKnocks; ++i) {
+    ROLLBACK_ASSIGN(const auto dealer, ZmqDealer::connect(context, options));
+    ROLLBACK_ASSIGN(event, first_event(*dealer, deadline));
+    if (event != ZmqDealer::Event::kBroken) break;
+  }
+  return event;
 }
 
 class ProbeKey {

@@ -11,9 +11,10 @@ void config_check_verb(Host& host, Stream& stream) {
     fatal = fatal || finding.fatal;
     stream.note(finding.fatal ? EventLevel::kError : EventLevel::kWarning, finding.text);
   }
-  if (const auto drop_in = missing_write_paths(host.deps.options); !drop_in.empty())
-    stream.note(EventLevel::kWarning,
-                "the agent's unit does not allow writing everywhere it manages; add:\n" + drop_in);
+  if (const auto setting = missing_write_paths(host.deps.options); !setting.empty())
+    stream.note(
+        EventLevel::kInfo,
+        "rollback-agent.service and rollback-recover.service each need a drop-in with " + setting);
   const auto present = require_present(host.deps.options.resources, host.platform);
   if (fatal || !present)
     return stream.fail(ExitCode::kUsage,

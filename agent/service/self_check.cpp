@@ -55,10 +55,12 @@ std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& 
     const auto written = prove_write(root, parent);
     if (written) continue;
     const bool absent = written.error().code == ErrorCode::kNotFound;
-    findings.push_back({!absent, "cannot write in " + parent + ": " + written.error().message +
-                                     (absent ? ""
-                                             : "; 'rollbackctl config check' prints the drop-in "
-                                               "that allows it")});
+    findings.push_back(
+        {!absent, "cannot write in " + parent + ": " + written.error().message +
+                      (absent ? ""
+                              : "; give rollback-agent.service and rollback-recover.service "
+                                "a drop-in with ReadWritePaths=-" +
+                                    parent)});
   }
   return findings;
 }
@@ -70,10 +72,7 @@ std::string missing_write_paths(const AgentOptions& options) {
     for (const auto writable : kWritable) covered = covered || is_within(parent, writable);
     if (!covered) missing.insert(parent);
   }
-  if (missing.empty()) return "";
-  std::string text = "# /etc/systemd/system/rollback-agent.service.d/write.conf\n[Service]\n";
-  for (const auto& parent : missing) text += fmt::format("ReadWritePaths=-{}\n", parent);
-  return text;
+  return missing.empty() ? "" : fmt::format("ReadWritePaths=-{}", fmt::join(missing, " -"));
 }
 
 }  // namespace rollback

@@ -20,7 +20,8 @@ struct CheckFinding {
 // temporary file is made and removed in `.rollback` at the top of its mount).
 std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& options);
 
-// The drop-in that lets the sandboxed agent write what it manages; "" when nothing is missing.
+// The setting that the sandboxes of agent and recovery need for what lies outside the parents that
+// their units name, whether a drop-in has it or not; "" when nothing does.
 std::string missing_write_paths(const AgentOptions& options);
 
 }  // namespace rollback

@@ -50,17 +50,18 @@ Row history_row(const Session& session, const Reply& reply, const HistoryEntry& 
 Row host_row(const Session& session, const HostItem& item) {
   const bool online = item.online;
   const bool accepted = item.admission == Admission::kAccepted;
-  return {"hosts",
-          {"HOST", "STATE", "RELEASE", "HEALTH", "LAST SEEN", "FINGERPRINT"},
-          {{printable(item.name)},
-           {accepted ? (online ? "online" : "offline") : std::string(to_string(item.admission)),
-            accepted && !online ? Tone::kBad
-            : accepted          ? Tone::kGood
-                                : Tone::kWarn},
-           {item.status.release.empty() ? "-" : item.status.release},
-           {std::string(to_string(item.health.verdict)), tone_of(item.health.verdict)},
-           {time_text(item.last_seen, session.utc)},
-           {item.fingerprint}}};
+  return {
+      "hosts",
+      {"HOST", "STATE", "RELEASE", "HEALTH", "FINGERPRINT"},
+      {{printable(item.name)},
+       {accepted ? (online ? "online" : "offline since " + time_text(item.last_seen, session.utc))
+                 : std::string(to_string(item.admission)),
+        accepted && !online ? Tone::kBad
+        : accepted          ? Tone::kGood
+                            : Tone::kWarn},
+       {item.status.release.empty() ? "-" : item.status.release},
+       {std::string(to_string(item.health.verdict)), tone_of(item.health.verdict)},
+       {item.fingerprint}}};
 }
 
 Row rollout_host_row(const RolloutHost& host) {

@@ -156,7 +156,7 @@ Status Runner::apply(const RolloutEvent& event) {
   }
   active_ = step.state;
   armed_ = next_deadline(*active_, deps_.clock.wall());
-  announce(step);
+  announce(step, before.state);
   const RunId run = active_->id;
   for (const auto& action : step.actions) act(run, action);
   return {};

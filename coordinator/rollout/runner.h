@@ -99,7 +99,7 @@ class Runner {
   void drop_task(const TaskKey& key);
   void renew_leases(BootTime now);
 
-  void announce(const RolloutStep& step);
+  void announce(const RolloutStep& step, RolloutState before);
   void finish_watchers(const RunId& run);
   void tell_host(const TaskKey& key, const ReplyBody& body);
 

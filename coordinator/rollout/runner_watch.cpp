@@ -77,11 +77,13 @@ void Runner::watch(const RunId& run, const WatcherPtr& watcher) {
   watchers_.emplace(run, watcher);
 }
 
-void Runner::announce(const RolloutStep& step) {
+void Runner::announce(const RolloutStep& step, RolloutState before) {
   for (const auto& line : step.said)
     deps_.log(fmt::format("run {}: {}", step.state.id.str(), line));
   const auto [first, last] = watchers_.equal_range(step.state.id);
+  const bool turned = step.state.state != before && step.state.state != RolloutState::kDone;
   for (auto it = first; it != last; ++it) {
+    if (turned) send_header(step.state, *it->second);
     for (const auto& host : step.state.hosts)
       if (std::find(step.changed.begin(), step.changed.end(), host.id) != step.changed.end())
         it->second->send(host.name, host);

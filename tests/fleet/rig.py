@@ -14,6 +14,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -76,6 +77,19 @@ def differences(before, after):
     lines += [f"added: {path}" for path in sorted(after.keys() - before.keys())]
     return lines + [f"changed: {path}: {before[path]} -> {after[path]}"
                     for path in sorted(before.keys() & after.keys()) if before[path] != after[path]]
+
+
+def entries_of(folder):
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def without_stage(hashed):
+    """A hashed host without what a prepared run has staged beside its targets."""
+    return {path: facts for path, facts in hashed.items() if "/.rollback" not in path}
 
 
 class Rig:
@@ -168,7 +182,7 @@ class Rig:
 
     def is_online(self, host):
         item = self.fleet_hosts().get(host)
-        return bool(item) and item["online"] and self.link(host) == "connected"
+        return bool(item) and item["online"] and self.link(host).startswith("connected")
 
     def wait_health(self, verdicts, hosts=None):
         """Until the coordinator has heard one of the verdicts of every host, e.g. {"healthy"}."""
@@ -185,6 +199,24 @@ class Rig:
         done = self.fleet.run(host, *prefix, "rollbackctl", "-o", "jsonl", *words, check=False)
         items = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         return Answer(done.returncode, items, done.stderr)
+
+    def follow(self, host, *words):
+        """Starts `rollbackctl -o jsonl WORDS`; iterate over items(follower) and wait for its end."""
+        command = self.fleet.machine(host).enter_command(["rollbackctl", "-o", "jsonl", *words])
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def squat(self, host, port=8080):
+        """Takes a port of the host until free() is called; whoever connects is hung up on."""
+        script = (f"use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1:{port}', "
+                  "Listen => 9, ReuseAddr => 1) "
+                  "or die $!; while ($c = $s->accept) { close $c }")
+        self.fleet.run(host, "systemd-run", "--quiet", "--collect", f"--unit=squatter-{port}", "perl", "-e", script)
+        wait_for(f"port {port} of {host} to be taken", lambda: f":{port} " in self.fleet.run(
+            host, "ss", "-ltnH", f"sport = :{port}").stdout)
+
+    def free(self, host, port=8080):
+        self.fleet.run(host, "systemctl", "stop", f"squatter-{port}", check=False)
 
     # -- what a host is
 
@@ -203,17 +235,16 @@ class Rig:
         pending = [(str(top), name)]
         while pending:
             folder, shown = pending.pop()
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    path = f"{shown}/{entry.name}"
-                    if path in VOLATILE or (path.startswith("/etc/.pwd.lock")):
+            for entry in entries_of(folder):
+                path = f"{shown}/{entry.name}"
+                try:
+                    if path in VOLATILE:
                         continue
-                    try:
-                        found[path] = self._facts(entry)
-                    except FileNotFoundError:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append((entry.path, path))
+                    found[path] = self._facts(entry)
+                except FileNotFoundError:  # the host is alive
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, path))
 
     def _facts(self, entry):
         info = entry.stat(follow_symlinks=False)
