@@ -81,7 +81,7 @@ accept() {
   key=$(fingerprint_of "$1")
   [ -n "$key" ] && ctl fleet hosts accept "$key"
 }
-connected() { on "$1" rollbackctl -o json status | grep -q '"connected"'; }
+connected() { on "$1" rollbackctl -o json status | grep -q '"connected'; }
 
 boot() {
   step "installing build dependencies"
