@@ -71,9 +71,13 @@ Result<DoorOptions> socket_options(const std::string& path, const CoordinatorOpt
   return door;
 }
 
-Status run_loop(Coordinator& coordinator) {
+Status run_loop(Coordinator& coordinator, const Clock& clock) {
+  BootTime next{};
   while (stopping == 0) {
     ROLLBACK_TRY(coordinator.turn(kTurn));
+    // Not at every turn: systemd queues ten, and the next one blocks while it reloads.
+    if (clock.boot() < next) continue;
+    next = clock.boot() + std::chrono::seconds(1);
     notify_watchdog();
   }
   return {};
@@ -103,7 +107,7 @@ Status serve(const Arguments& arguments) {
                options.fleet, coordinator->fleet().hosts.accepted().size(), ledger.epoch(),
                coordinator->agents().endpoint(), coordinator->enrolment().endpoint(),
                fingerprint(keys.public_key));
-  const Status ended = run_loop(*coordinator);
+  const Status ended = run_loop(*coordinator, clock);
   notify_stopping();
   return ended;
 }

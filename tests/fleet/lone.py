@@ -94,11 +94,11 @@ class LoneHost(Rig):
         return int(self.run("systemctl", "show", "-P", "NRestarts", "rollback-agent.service").stdout)
 
     @contextlib.contextmanager
-    def injected(self, fault):
-        """The agent under strace with one injected fault; yields a function that reads what strace saw."""
+    def injected(self, fault, path=None):
+        """The agent under strace with one injected fault (of calls on `path`); yields a reader of what strace saw."""
         with tempfile.NamedTemporaryFile("r", prefix="rollbackctl-strace-") as seen:
-            argv = ["strace", "-f", "-qq", "-o", seen.name, "-e", f"trace={fault.split(':')[0]},getrandom",
-                    "-e", f"inject={fault}", "-p", str(self.agent())]
+            argv = ["strace", "-f", "-qq", "-o", seen.name, "-e", f"trace={fault.split(':')[0]}",
+                    "-e", f"inject={fault}", *(["-P", path] if path else []), "-p", str(self.agent())]
             with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as tracer:
                 try:
                     wait_for("strace to hold every thread", lambda: self._traced(tracer.pid), 10)

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a host refuses with exit code 2 before its first byte changes. Needs root and build/packages."""
+import os
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from lone import HOST, LoneHost  # noqa: E402
+from rig import differences  # noqa: E402
+
+SITE = "/etc/nginx/sites-available/shop"
+UNIT = "/etc/systemd/system/shop.service"
+
+
+class Refusal(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.host = LoneHost("refuse")
+        cls.addClassCleanup(cls.host.down)
+        # Bytes that no compression changes, so that they can be found in the store's files.
+        cls.noise = os.urandom(40000)
+        noise = cls.host.path("/etc/shop/noise.bin")
+        noise.parent.mkdir(parents=True, exist_ok=True)
+        noise.write_bytes(cls.noise)
+        cls.host.prepare()
+        noise.unlink()
+        cls.bad = cls.host.managed()
+
+    def setUp(self):
+        if self.host.managed() != self.bad:
+            self.host.reset("v2.4.1")
+            self.host.break_it()
+        self.assertEqual(differences(self.bad, self.host.managed()), [])
+
+    def assert_refused(self, release, *words):
+        before = self.host.everything()
+        done = self.host.ask("rollback", "--to", release, "-y")
+        self.assertEqual(done.code, 2, done)
+        for word in words:
+            self.assertIn(word, done.words)
+        self.assertEqual(len(done.words.strip().splitlines()), 1, done.words)
+        self.assertEqual(differences(before, self.host.everything()), [])
+        self.assertEqual(self.host.leftovers(), [])
+
+    def record_with(self, release, path, old, new):
+        """Records a release in which one line is wrong while everything still runs on the old one."""
+        self.host.reset("v2.4.1")
+        text = self.host.read(HOST, path)
+        self.assertIn(old, text)
+        self.host.path(path).write_text(text.replace(old, new))
+        self.host.must("snapshot", release)
+        self.host.path(path).write_text(text)
+        self.host.reset("v2.4.1")
+        self.host.break_it()
+
+    def test_an_unknown_release(self):
+        self.assert_refused("v9.9.9", "v9.9.9", "v2.4.1")
+
+    def test_a_release_that_was_red_when_recorded(self):
+        self.assert_refused("v2.5.0", "v2.5.0", "red")
+
+    def test_a_target_whose_nginx_configuration_is_broken(self):
+        self.record_with("v1.0.1", SITE, "proxy_connect_timeout 1s;", "proxy_connect_timeout soon;")
+        self.assert_refused("v1.0.1", "v1.0.1", "/etc/nginx/sites-enabled/shop:8", "proxy_connect_timeout")
+
+    def test_a_target_with_an_invalid_unit_value(self):
+        self.record_with("v1.0.2", UNIT, "Restart=always", "Restart=sometimes")
+        self.assert_refused("v1.0.2", "v1.0.2", "sometimes", f"{UNIT}:9")
+
+    def test_no_space_where_the_files_go(self):
+        self.host.run("sh", "-c", "cp -a /opt /var/tmp/opt && mount -t tmpfs -o size=40m,mode=755 full /opt && "
+                      "cp -aT /var/tmp/opt /opt && systemctl restart shop.service rollback-agent.service")
+        self.addCleanup(self.host.run, "sh", "-c", "umount -l /opt && rm -rf /var/tmp/opt && "
+                        "systemctl restart shop.service rollback-agent.service")
+        self.host.run("sh", "-c", "head -c 30M /dev/zero > /opt/filler")
+        self.assert_refused("v2.4.1", "/opt", "MiB")
+        self.assertEqual([path for path in self.host.inside("/opt").rglob(".rollback/*")], [])
+
+    def test_content_that_the_store_lost(self):
+        self.host.start()  # what was only logged goes into tables
+        self.host.run("systemctl", "stop", "rollback-agent.service")
+        changed = {path: self.damage(path) for path in self.host.path("/var/lib/rollback-agent/store").iterdir()
+                   if self.noise[1000:1100] in path.read_bytes()}
+        self.assertTrue(changed, "the content was not found in the store")
+        self.host.run("systemctl", "start", "rollback-agent.service")
+        try:
+            self.assert_refused("v2.4.1", "/etc/shop/noise.bin")
+        finally:
+            self.host.run("systemctl", "stop", "rollback-agent.service")
+            for path, whole in changed.items():
+                path.write_bytes(whole)
+            self.host.run("systemctl", "start", "rollback-agent.service")
+
+    def damage(self, path):
+        whole = path.read_bytes()
+        at = whole.index(self.noise[1000:1100])
+        path.write_bytes(whole[:at] + bytes(byte ^ 255 for byte in whole[at:at + 100]) + whole[at + 100:])
+        return whole
+
+    def test_a_broken_current_nginx_configuration_is_no_obstacle(self):
+        path = self.host.path(SITE)
+        path.write_text(path.read_text().replace("proxy_connect_timeout 1s;", "proxy_connect_timeout soon;"))
+        done = self.host.ask("rollback", "--to", "v2.4.1", "-y")
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(differences(self.host.good, self.host.managed()), [])
+        self.assertEqual(self.host.page(HOST), (200, "shop v2.4.1"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
