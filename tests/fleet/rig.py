@@ -8,6 +8,7 @@
   before = rig.hash_host("web1"); ...; differences(before, rig.hash_host("web1"))
 The packages come from build/packages or $ROLLBACK_PACKAGES. Every wait polls a condition and has a deadline.
 """
+import atexit
 import concurrent.futures
 import hashlib
 import json
@@ -98,9 +99,11 @@ class Rig:
         self.webs = [f"web{i}" for i in range(1, web + 1)]
         self.digests = {}  # (device, inode, size, mtime, ctime) -> digest, so that a second hash is quick
         install.build()
+        atexit.register(self.down)  # Ctrl-C skips the clean-ups of unittest
         self.fleet.up(web, debs=packages, coordinator=coordinator)
 
     def down(self):
+        atexit.unregister(self.down)
         self.fleet.down()
 
     # -- the shop
