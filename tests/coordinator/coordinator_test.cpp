@@ -50,6 +50,14 @@ class CoordinatorTest : public LiveCoordinator {
   }
 };
 
+TEST_F(CoordinatorTest, DoesNotComeUpWhileTheZapHandlerIsDead) {
+  coordinator.reset();
+  zap->stop();
+  const auto started = start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("ZAP handler does not answer"));
+}
+
 TEST_F(CoordinatorTest, AnUnacceptedKeyIsRefused) {
   TestAgent& stranger = make_agent("web1");
   link(stranger);

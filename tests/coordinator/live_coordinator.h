@@ -135,12 +135,14 @@ class LiveCoordinator : public testing::Test {
   void boot() {
     coordinator.reset();
     ledger.emplace(must(Ledger::open(store, clock.wall())));
+    coordinator = must(start());
+  }
+  Result<std::unique_ptr<Coordinator>> start() {
     DoorOptions socket;
     socket.path = socket_path();
-    coordinator =
-        must(Coordinator::start({options, keys, *ledger, context, *zap, poller, clock, random,
-                                 [this](const std::string& line) { log.push_back(line); }},
-                                socket));
+    return Coordinator::start({options, keys, *ledger, context, *zap, poller, clock, random,
+                               [this](const std::string& line) { log.push_back(line); }},
+                              socket);
   }
   [[nodiscard]] std::string socket_path() const { return (directory.path() / "c.sock").string(); }
 
