@@ -44,6 +44,8 @@ void stop_on_signals(Poller& poller) {
 }
 
 Result<AgentOptions> load_options(const Directory& root, const std::string& path) {
+  if (!is_canonical_path(path))
+    return fail(ErrorCode::kInvalid, "--config " + path + ": give an absolute path");
   ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
   ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
   ROLLBACK_ASSIGN(const auto text, file.read_all(1024 * 1024));
@@ -51,6 +53,8 @@ Result<AgentOptions> load_options(const Directory& root, const std::string& path
 }
 
 Result<Directory> open_state(const Directory& root, const std::string& path) {
+  if (!is_canonical_path(path))
+    return fail(ErrorCode::kInvalid, "--state " + path + ": give an absolute path");
   return root.open_directory(path.substr(1), Crossing::kAllow);
 }
 

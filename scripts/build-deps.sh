@@ -11,7 +11,7 @@ packages=(
   libfmt-dev libssl-dev libsodium-dev libzstd-dev libexpected-dev libyaml-cpp-dev
   nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libdtl-dev
   # tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev acl attr strace python3 clang-format
+  libgtest-dev libgmock-dev acl attr strace python3 clang-format
   # real hosts
   mmdebstrap systemd-container dbus iproute2 procps util-linux
 )

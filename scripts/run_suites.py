@@ -86,6 +86,10 @@ def main():
         for counts in pool.map(lambda suite: run(*suite, allowed[suite[0]]), known):
             for kind, number in counts.items():
                 total[kind] += number
+    if not word:  # a suite that has vanished must not go unnoticed
+        for name in sorted(set(allowed) - {name for name, _ in chosen}):
+            print(f"{name}: is in {SHARES.relative_to(TOP)} and is no suite any more")
+            total["failed"] += 1
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
     return 0 if total["failed"] == 0 and total["passed"] > 0 else 1
 

@@ -102,7 +102,11 @@ void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
     name = (*deployed)->name.str();
   }
   const auto recorded = load_side(host, name);
-  if (!recorded) return stream.fail(ExitCode::kInconsistent, recorded.error());
+  if (!recorded) {
+    const bool damaged = recorded.error().code == ErrorCode::kCorrupt;
+    return stream.fail(damaged ? ExitCode::kInconsistent : exit_code_of(recorded.error()),
+                       recorded.error());
+  }
   const std::size_t damaged = check_contents(host, recorded->state, stream);
   const auto live = load_side(host, "live");
   if (!live) return stream.fail(exit_code_of(live.error()), live.error());

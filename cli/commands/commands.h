@@ -30,6 +30,9 @@ Status check_arguments(const CLI::App& app, int argc, const char* const* argv);
 // False: not confirmed, or nobody could be asked; it has been said and the exit code is set.
 bool fleet_confirmed(Session& session, const HostSelection& hosts, const std::string& to);
 
+// True after saying on stderr which of `names` names no release ("" and "live" are let through).
+bool refuse_bad_releases(Session& session, const std::vector<std::string>& names);
+
 // True: go on. Without a terminal there is nobody to ask; -y answers yes.
 bool confirmed(const Session& session, const std::string& question);
 // "5m"; a validator that fills a Duration.

@@ -112,8 +112,10 @@ void add_relay(CLI::App& fleet, Session& session, const char* name, const char* 
     command->add_option("to", request->to, "A release, or live (the default)");
   }
   add_selection(*command, request->hosts);
-  command->callback(
-      [&session, request] { ask_and_print(session, session.coordinator(), *request); });
+  command->callback([&session, request] {
+    if (refuse_bad_releases(session, {request->revision, request->to})) return;
+    ask_and_print(session, session.coordinator(), *request);
+  });
 }
 
 void add_fleet_runs(CLI::App& fleet, Session& session) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cli/commands/commands.h"
+#include "cli/output/answer.h"
+#include "model/revision.h"
 
 namespace rollback {
 
@@ -123,6 +125,18 @@ Status check_arguments(const CLI::App& app, int argc, const char* const* argv) {
     ++i;
   }
   return {};
+}
+
+bool refuse_bad_releases(Session& session, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (name.empty() || name == "live") continue;
+    const auto parsed = RevisionName::parse(name);
+    if (parsed) continue;
+    print_error(session, parsed.error().message);
+    session.exit = ExitCode::kUsage;
+    return true;
+  }
+  return false;
 }
 
 bool confirmed(const Session& session, const std::string& question) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only looks: history, show, diff, plan, verify, health, status.
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/output/answer.h"
@@ -9,10 +11,22 @@ namespace rollback {
 
 namespace {
 
+// What a request names as releases; "" and "live" are no names.
+std::vector<std::string> releases_of(const ShowRequest& it) { return {it.revision}; }
+std::vector<std::string> releases_of(const DiffRequest& it) { return {it.from, it.to}; }
+std::vector<std::string> releases_of(const PlanRequest& it) { return {it.to}; }
+std::vector<std::string> releases_of(const VerifyRequest& it) { return {it.revision}; }
+template <typename Request>
+std::vector<std::string> releases_of(const Request&) {
+  return {};
+}
+
 template <typename Request>
 void ask_when_chosen(CLI::App* command, Session& session, std::shared_ptr<Request> request) {
-  command->callback(
-      [&session, request] { ask_and_print(session, session.agent(), CommandBody(*request)); });
+  command->callback([&session, request] {
+    if (refuse_bad_releases(session, releases_of(*request))) return;
+    ask_and_print(session, session.agent(), CommandBody(*request));
+  });
 }
 
 }  // namespace

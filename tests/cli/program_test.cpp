@@ -165,6 +165,15 @@ TEST(Rollbackctl, RefusesWhatItDoesNotUnderstandInOneSentence) {
       {"rollback", "--to", "latest"},
       {"rollback", "--to", "v2.4"},
       {"rollback", "--to", "20240520"},
+      {"plan", "--to", "latest"},
+      {"show", "latest"},
+      {"diff", "v2.4", "live"},
+      {"verify", "20240520"},
+      {"fleet", "verify", "latest"},
+      {"fleet", "plan", "--to", "latest"},
+      {"fleet", "-b", "--dry-run", "--to", "v2.4.1"},
+      {"fleet", "--to", "--dry-run"},
+      {"fleet", "--to", "v2.4.1", "-m", "--dry-run"},
   };
   for (const auto& arguments : wrong) {
     const auto outcome = rollbackctl(arguments, "/nonexistent/a.sock");

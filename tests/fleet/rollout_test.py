@@ -37,6 +37,7 @@ class Rollout(RolloutCase):
             self.assertFalse(before[host] & workers(host), f"{host}: nginx was not reloaded")
             header = self.rig.fleet.run(host, "curl", "-sI", "-m", "3", "http://127.0.0.1/healthz").stdout
             self.assertIn("X-Shop-Edge: 2.4", header)
+            self.assertEqual(self.bad_units[host]["shop.service"]["UnitFileState"], "disabled", "v2.5.0 disables it")
             for name in self.good_units[host].keys() & after.keys():
                 for what in ("ActiveState", "UnitFileState"):
                     self.assertEqual(after[name][what], self.good_units[host][name][what], f"{host} {name}")

@@ -48,9 +48,9 @@ class Shop(unittest.TestCase):
         after = self.entries()
         self.assertLessEqual({"/etc/shop/payments/retries", "/etc/nginx/conf.d/upstreams.conf"},
                              set(after) - set(before))
-        self.assertLessEqual({"/etc/shop/legacy.conf", "/etc/shop/spool"}, set(before) - set(after))
+        self.assertLessEqual({"/etc/shop/rates.csv", "/etc/shop/spool"}, set(before) - set(after))
         changed = {path for path in set(before) & set(after) if before[path] != after[path]}
-        self.assertLessEqual({"/etc/shop/shop.env", "/etc/shop/keys/session.key", "/etc/shop/current"}, changed)
+        self.assertLessEqual({"/etc/shop/shop.env", "/etc/shop/keys/session.key", "/etc/shop/current", "/etc/shop/legacy.conf"}, changed)
 
     def test_deploys_leave_the_neighbours_alone(self):
         other = self.fleet.run("web1", "systemctl", "show", "-P", "InvocationID", "other.service").stdout
