@@ -5,10 +5,14 @@ namespace rollback {
 
 std::string_view to_string(Admission admission) noexcept {
   switch (admission) {
-    case Admission::kPending: return "pending";
-    case Admission::kAccepted: return "accepted";
-    case Admission::kRejected: return "rejected";
-    case Admission::kRemoved: return "removed";
+    case Admission::kPending:
+      return "pending";
+    case Admission::kAccepted:
+      return "accepted";
+    case Admission::kRejected:
+      return "rejected";
+    case Admission::kRemoved:
+      return "removed";
   }
   return "unknown";
 }

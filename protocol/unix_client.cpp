@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "protocol/deadline.h"
-#include "protocol/unix_frame.h"
 #include "protocol/unix_channel.h"
+#include "protocol/unix_frame.h"
 #include "protocol/unix_socket.h"
 
 namespace rollback {

@@ -121,10 +121,10 @@ class ZmqDealer final : public Pollable {
   Result<std::optional<std::string>> receive();
   Status send(std::string_view bytes);  // kBusy: not connected, or the queue is full
   // What the connection did, oldest first. Call until kNone, each time events() is ready or once
-  // per loop turn. After kRefused and kBroken libzmq 4.3.4 never connects again: build a new dealer,
-  // after a pause. Do so too when a minute has passed since kDisconnected or since connect(): a
-  // protocol error on a live connection (a message above max_message) ends it for good, and looks
-  // like any other disconnect.
+  // per loop turn. After kRefused and kBroken libzmq 4.3.4 never connects again: build a new
+  // dealer, after a pause. Do so too when a minute has passed since kDisconnected or since
+  // connect(): a protocol error on a live connection (a message above max_message) ends it for
+  // good, and looks like any other disconnect.
   enum class Event {
     kNone,
     kConnected,     // with the right server, and admitted by it

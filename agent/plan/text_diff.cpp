@@ -19,8 +19,10 @@ std::string printable(std::string_view line) {
   std::string shown;
   for (const char c : line) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '\t' || (byte >= 0x20 && byte != 0x7f)) shown += c;
-    else shown += fmt::format("\\x{:02x}", byte);
+    if (c == '\t' || (byte >= 0x20 && byte != 0x7f))
+      shown += c;
+    else
+      shown += fmt::format("\\x{:02x}", byte);
   }
   return shown;
 }

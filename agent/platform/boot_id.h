@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which boot this is. systemd knows it also where /proc/sys/kernel/random/boot_id is a mount point of
-// its own (containers), which the file engine does not cross. Any thread.
+// Which boot this is. systemd knows it also where /proc/sys/kernel/random/boot_id is a mount point
+// of its own (containers), which the file engine does not cross. Any thread.
 #pragma once
 
 #include <string>

@@ -12,8 +12,8 @@ namespace rollback {
 namespace {
 
 // Keys of Table::kRuns begin with what they are; docs/formats/store.md.
-constexpr char kByRun = 'r';      // id -> record
-constexpr char kByTime = 't';     // start, id -> nothing
+constexpr char kByRun = 'r';   // id -> record
+constexpr char kByTime = 't';  // start, id -> nothing
 constexpr std::string_view kMarkKey = "replay-mark";
 constexpr std::size_t kRunIdSize = 6;
 constexpr std::size_t kMinPrefix = 4;

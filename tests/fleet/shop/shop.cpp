@@ -68,8 +68,9 @@ std::string answer(std::string_view request) {
     status = "404 Not Found";
     body = "shop has no such page\n";
   }
-  return "HTTP/1.0 " + status + "\r\nContent-Type: text/plain\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+  return "HTTP/1.0 " + status +
+         "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n\r\n" + body;
 }
 
 // Reads what is there; true when the client is done with: answered, gone or unreasonable.
