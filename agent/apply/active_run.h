@@ -77,9 +77,14 @@ Result<Preparation> prepare_run(const RunDeps& deps, const PrepareOrder& order, 
 // Quiesce .. outcome; always ends with a record.
 RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener);
 
-// Stores record and history of a run that is over, then lets go of stage and journal. What could
-// not be stored is said in the log and leaves the journal in place.
+// Whether the store has what the run replaced; if not, the stage is the only place that does.
+enum class OriginKept { kYes, kNo };
+
+// Stores record and history of a run that is over, then lets go of stage and journal. The stage is
+// set aside instead, and a finding names it, where it holds what exists nowhere else: after an
+// inconsistent run, an origin that could not be kept, or something of somebody else's in the way.
+// What could not be stored is said in the log and leaves the journal in place.
 void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
-               RunLog& log);
+               RunLog& log, OriginKept origin);
 
 }  // namespace rollback

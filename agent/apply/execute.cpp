@@ -36,7 +36,7 @@ class Execution {
       succeed();
     else
       undo(done.error());
-    close_run(deps_, run_.journal, run_.stages, record_, log_);
+    close_run(deps_, run_.journal, run_.stages, record_, log_, origin_kept_);
     return record_;
   }
 
@@ -61,6 +61,7 @@ class Execution {
 
   Status forward() {
     const auto& intent = run_.intent;
+    ROLLBACK_TRY(go_on());  // an abort that came while preparing costs no downtime
     ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
     ROLLBACK_TRY(quiesce_units(intent.units, deps_.services));
     ROLLBACK_TRY(go_on());
@@ -118,9 +119,10 @@ class Execution {
     const auto kept =
         keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots, deps_.blobs},
                     run_.origin, record_.id, healthy, deps_.clock.wall());
-    if (!kept)
-      log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
-                   kept.error().message);
+    if (kept) return;
+    origin_kept_ = OriginKept::kNo;
+    log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
+                 kept.error().message);
   }
 
   void undo(const Error& why) {
@@ -188,6 +190,7 @@ class Execution {
   RunLog log_;
   const BootTime deadline_;
   bool activated_ = false;
+  OriginKept origin_kept_ = OriginKept::kYes;
 };
 
 }  // namespace
@@ -197,8 +200,14 @@ RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener
 }
 
 void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
-               RunLog& log) {
+               RunLog& log, OriginKept origin) {
   log.leave();
+  const bool keep = record.outcome == RunOutcome::kInconsistent || origin == OriginKept::kNo ||
+                    stages.holds_found();
+  if (keep)
+    for (const auto& stage : stages.paths())
+      log.finding(fmt::format("what this run replaced or found in the way is kept in {}",
+                              kept_name(stage)));
   record.phase = RunPhase::kDone;
   record.finished = deps.clock.wall();
   HistoryEntry entry;
@@ -217,8 +226,11 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
   if (const auto put = deps.runs.put(record); !put && stored) stored = put;
   if (!stored) return;  // the journal still knows; the next start tries again
   // From here on the outcome is stored: what is left is only to clean up.
+  // What must outlive the run is renamed before the journal says that its stage may go.
+  auto cleaned = keep ? stages.set_aside() : Status();
+  if (!cleaned) return log.warn("the stage could not be set aside: " + cleaned.error().message);
   (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
-  auto cleaned = stages.remove();
+  if (!keep) cleaned = stages.remove();
   if (cleaned) cleaned = Journal::remove(deps.state);
   if (!cleaned) log.warn("the stage could not be removed: " + cleaned.error().message);
 }

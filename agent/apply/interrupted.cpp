@@ -57,7 +57,7 @@ class Finish {
         confirm();
         break;
     }
-    close_run(deps_, journal, stages_, record_, log_);
+    close_run(deps_, journal, stages_, record_, log_, origin_kept_);
     return record_;
   }
 
@@ -104,9 +104,10 @@ class Finish {
     record_.exit_code = static_cast<int>(ExitCode::kDone);
     record_.changed = true;
     const auto kept = keep();
-    if (!kept)
-      log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
-                   kept.error().message);
+    if (kept) return;
+    origin_kept_ = OriginKept::kNo;
+    log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
+                 kept.error().message);
   }
 
   Status keep() {
@@ -122,6 +123,7 @@ class Finish {
   StageSet stages_;
   std::uint64_t events_;
   RunLog log_;
+  OriginKept origin_kept_ = OriginKept::kYes;
 };
 
 }  // namespace

@@ -33,17 +33,30 @@ Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
   return false;
 }
 
-// A verified run whose files are not live was taken back by one that could not write so any more.
+// What was staged waits in its slot again, or what was removed is live again.
+Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
+                           const std::vector<FileOp>& ops) {
+  for (const auto& op : ops) {
+    const auto stage = stages.at(op.stage);
+    if (stage && op.staged != 0) {
+      ROLLBACK_ASSIGN(const auto slot, (*stage)->find_stat(op.slot));
+      if (slot && slot->ino == op.staged) return true;
+    }
+    if (op.kind != FileOpKind::kRemove) continue;
+    ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
+    if (there && there->ino == op.origin) return true;
+  }
+  return false;
+}
+
+// A verified run that was taken back after all could not write so any more. Files that are neither
+// end were changed by somebody since: nothing of theirs may be taken back.
 Result<bool> is_confirmed(const Directory& root, const StageSet& stages,
                           const JournalContent& journal) {
   if (resume_after_crash(journal.phase) != Resume::kConfirm) return false;
   if (!journal.intent) return true;
-  const auto& ops = journal.intent->files;
-  const bool traceable = std::any_of(ops.begin(), ops.end(), [](const FileOp& op) {
-    return op.staged != 0 || op.kind == FileOpKind::kRemove;
-  });
-  if (!traceable) return true;
-  return shows_a_commit(root, stages, ops);
+  ROLLBACK_ASSIGN(const bool undone, shows_an_undo(root, stages, journal.intent->files));
+  return !undone;
 }
 
 Result<Recovery> forget(const Directory& state, StageSet& stages, Recovery found) {
@@ -105,7 +118,7 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state) {
     found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
     return found;
   }
-  if (journal->undone) {
+  if (journal->undone && journal->undone->differs.empty()) {
     found.decision = Recovery::Decision::kUndone;
     found.message = fmt::format("the files of run {} are back already", found.run.str());
     return found;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <utility>
 
 #include "agent/apply/active_run.h"
@@ -43,6 +44,19 @@ struct RollbackEngine::Inner {
 
   RunDeps deps;
   std::optional<ActiveRun> active;
+  mutable std::mutex mutex;  // guards held: other threads ask who holds the host
+  std::optional<RunId> held;
+
+  void note_holder() {
+    std::optional<RunId> now;
+    if (active) {
+      now = active->record.id;
+    } else if (const auto journal = Journal::find(deps.state); journal && *journal) {
+      now = (*journal)->begin.run;
+    }
+    const std::lock_guard lock(mutex);
+    held = now;
+  }
 
   // The end of a run that changed nothing.
   Status finish(RunRecord record, RunOutcome outcome, int exit_code) const {
@@ -85,7 +99,21 @@ struct RollbackEngine::Inner {
   }
 };
 
-RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<Inner>(deps)) {}
+// Whatever a call did and however it ended: afterwards it is known who holds the host.
+class RollbackEngine::Noted {
+ public:
+  explicit Noted(Inner& inner) : inner_(inner) {}
+  ~Noted() { inner_.note_holder(); }
+  Noted(const Noted&) = delete;
+  Noted& operator=(const Noted&) = delete;
+
+ private:
+  Inner& inner_;
+};
+
+RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<Inner>(deps)) {
+  inner_->note_holder();
+}
 RollbackEngine::~RollbackEngine() = default;
 
 Result<PreparedRun> RollbackEngine::plan(const std::string& to) {
@@ -94,6 +122,7 @@ Result<PreparedRun> RollbackEngine::plan(const std::string& to) {
 }
 
 Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListener& listener) {
+  const Noted noted(*inner_);
   auto& active = inner_->active;
   const auto& deps = inner_->deps;
   RunRecord record = new_record(order, deps.clock.wall());
@@ -135,6 +164,7 @@ Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListen
 
 Result<RunRecord> RollbackEngine::commit(const RunId& run, const Digest& plan_digest,
                                          RunListener& listener) {
+  const Noted noted(*inner_);
   auto& active = inner_->active;
   if (!active || active->record.id != run) {
     auto known = inner_->deps.runs.find(run.str());
@@ -152,24 +182,25 @@ Result<RunRecord> RollbackEngine::commit(const RunId& run, const Digest& plan_di
 }
 
 Status RollbackEngine::forget(const RunId& run) {
+  const Noted noted(*inner_);
   if (!inner_->active || inner_->active->record.id != run) return {};
   return inner_->forget();
 }
 
 std::optional<RunId> RollbackEngine::holder() const {
-  if (inner_->active) return inner_->active->record.id;
-  const auto journal = Journal::find(inner_->deps.state);
-  if (!journal || !*journal) return std::nullopt;
-  return (*journal)->begin.run;
+  const std::lock_guard lock(inner_->mutex);
+  return inner_->held;
 }
 
 Status RollbackEngine::forget_expired() {
   if (!inner_->lease_is_over()) return {};
+  const Noted noted(*inner_);
   return inner_->forget();
 }
 
 Result<std::optional<RunRecord>> RollbackEngine::finish_interrupted(RunListener& listener) {
   if (inner_->active) return std::nullopt;
+  const Noted noted(*inner_);
   return finish_interrupted_run(inner_->deps, listener);
 }
 

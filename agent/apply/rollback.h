@@ -81,7 +81,7 @@ class RollbackEngine {
   Result<RunRecord> commit(const RunId& run, const Digest& plan_digest, RunListener& listener);
   Status forget(const RunId& run);  // of a prepared run; unknown is success
   // The run that holds the host: prepared or (after a crash) unfinished.
-  [[nodiscard]] std::optional<RunId> holder() const;
+  [[nodiscard]] std::optional<RunId> holder() const;  // any thread
   // Leases that ran out; call about once a second between runs.
   Status forget_expired();
   // Units and records of a run that a crash left behind, after its files were decided (recovery.h).
@@ -89,6 +89,7 @@ class RollbackEngine {
 
  private:
   struct Inner;
+  class Noted;
   std::unique_ptr<Inner> inner_;
 };
 

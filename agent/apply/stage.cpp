@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/fs/publish.h"
+
 namespace rollback {
 
 namespace {
@@ -121,7 +123,8 @@ Status StageSet::make() {
     ROLLBACK_ASSIGN(const Directory stages, live_directory(*root_, home));
     ROLLBACK_ASSIGN(const auto old, stages.list(""));
     // The lock is ours, so no other run lives here.
-    for (const auto& name : old) ROLLBACK_TRY(stages.remove_tree(name));
+    for (const auto& name : old)
+      if (!name.starts_with(kKeptPrefix)) ROLLBACK_TRY(stages.remove_tree(name));
     ROLLBACK_TRY(stages.make_directory(path.substr(home.size() + 1), 0700));
     ROLLBACK_TRY(stages.sync());
     ROLLBACK_TRY(top.directory.sync());
@@ -158,6 +161,39 @@ Status StageSet::remove() {
     (void)top.directory.remove_directory(top.name);  // stays while another run's is in it
   }
   return {};
+}
+
+std::string kept_name(const std::string& stage) {
+  const auto home = parent_of(stage);
+  return below(home, std::string(kKeptPrefix) + stage.substr(home.size() + 1));
+}
+
+Status StageSet::set_aside() {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    open_[i].reset();
+    const auto home = parent_of(paths_[i]);
+    const auto stages = live_directory(*root_, home);
+    if (!stages && stages.error().code == ErrorCode::kNotFound) continue;
+    if (!stages) return Failure(stages.error());
+    const auto name = paths_[i].substr(home.size() + 1);
+    ROLLBACK_ASSIGN(const auto there, stages->find_stat(name));
+    if (!there) continue;
+    ROLLBACK_TRY(
+        publish(*stages, name, *stages, std::string(kKeptPrefix) + name, PublishMode::kMoveIn));
+    ROLLBACK_TRY(stages->sync());
+  }
+  return {};
+}
+
+bool StageSet::holds_found() const {
+  for (std::uint32_t i = 0; i < paths_.size(); ++i) {
+    const auto stage = at(i);
+    const auto names = stage ? (*stage)->list("") : tl::unexpected(stage.error());
+    if (!names) continue;
+    for (const auto& name : *names)
+      if (name.ends_with(kFoundSuffix)) return true;
+  }
+  return false;
 }
 
 }  // namespace rollback

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/fs/directory.h"
@@ -24,6 +25,14 @@ bool is_no_directory(const Error& error) noexcept;
 // nullopt where nothing is there.
 Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path);
 
+// Ends the name of what somebody else had put on a live path when undo needed it.
+inline constexpr std::string_view kFoundSuffix = ".found";
+// Begins the name of a stage that outlives its run, because it holds what exists nowhere else.
+inline constexpr std::string_view kKeptPrefix = "kept-";
+
+// "/etc/.rollback/kept-RUN" of "/etc/.rollback/RUN".
+std::string kept_name(const std::string& stage);
+
 class StageSet {
  public:
   // Finds the stages that changing `paths` needs; creates nothing. kDenied names a path whose mount
@@ -36,13 +45,18 @@ class StageSet {
   [[nodiscard]] const std::vector<std::string>& paths() const noexcept { return paths_; }
   // Index of the stage for a path given to locate().
   [[nodiscard]] std::uint32_t index_of(const std::string& path) const;
-  // Makes the directories and removes what earlier runs left beside them. Durable.
+  // Makes the directories and removes what earlier runs left beside them, kept ones excepted.
+  // Durable.
   Status make();
   // kNotFound when the stage is gone.
   Result<const Directory*> at(std::uint32_t index) const;
   Status sync() const;
   // All of it, with what is in it. Absent is success.
   Status remove();
+  // `.rollback/RUN` becomes `.rollback/kept-RUN`, which no later run removes. Absent is success.
+  Status set_aside();
+  // True when undo put something of somebody else's beside a slot.
+  [[nodiscard]] bool holds_found() const;
 
  private:
   explicit StageSet(const Directory& root) : root_(&root) {}

@@ -39,12 +39,24 @@ class Stager {
     return {};
   }
 
+  // What capture leaves out (excluded names, sockets) would stop the commit half-way: told before.
+  Status expect_nothing(const FileOp& op) {
+    if (input_.live.manifest.contains(op.path)) return {};  // of another type, removed before
+    ROLLBACK_ASSIGN(const auto there, find_live(input_.root, op.path));
+    if (!there) return {};
+    return fail(ErrorCode::kConflict,
+                op.path +
+                    " has to be written, and something that is not managed (an excluded name, "
+                    "a socket or a device) is in its place; move it away");
+  }
+
   Status fill(StepAction action, FileOp& op, const Directory& stage, const std::string& slot) {
     switch (action) {
       case StepAction::kReplace:
       case StepAction::kWrite:
         op.kind = action == StepAction::kReplace ? FileOpKind::kExchange : FileOpKind::kCreate;
         op.slot = slot;
+        if (action == StepAction::kWrite) ROLLBACK_TRY(expect_nothing(op));
         if (action == StepAction::kReplace) ROLLBACK_TRY(note_origin(op));
         return write_file(op, stage);
       case StepAction::kRemove:
@@ -54,6 +66,7 @@ class Stager {
       case StepAction::kMakeDirectory:
         op.kind = FileOpKind::kMakeDirectory;
         op.slot = slot;
+        ROLLBACK_TRY(expect_nothing(op));
         return make_directory(op, stage);
       case StepAction::kRemoveDirectory:
         op.kind = FileOpKind::kRemoveDirectory;

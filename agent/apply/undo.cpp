@@ -27,7 +27,8 @@ struct Scene {
   }
   // What somebody else put there in the meantime goes beside the slot, out of the way.
   Status set_aside() const {
-    return publish(stage, op.slot + ".found", live.directory, live.name, PublishMode::kMoveOut);
+    return publish(stage, op.slot + std::string(kFoundSuffix), live.directory, live.name,
+                   PublishMode::kMoveOut);
   }
 };
 
@@ -48,7 +49,8 @@ Result<Did> undo_exchange(const Scene& scene) {
 
 Result<Did> undo_create(const Scene& scene) {
   if (scene.slot || !scene.there) return Did::kNothing;
-  ROLLBACK_TRY(scene.move(PublishMode::kMoveOut));
+  const bool ours = scene.there->ino == scene.op.staged;
+  ROLLBACK_TRY(ours ? scene.move(PublishMode::kMoveOut) : scene.set_aside());
   return Did::kReversed;
 }
 

@@ -38,7 +38,7 @@ Result<std::optional<Content>> read_once(const File& file) {
   ROLLBACK_ASSIGN(content.stat, file.stat());
   if (content.stat.size > kLargestFile)
     return fail(ErrorCode::kInvalid, file.path() +
-                                         " is larger than 2 GiB; exclude it or manage "
+                                         " is larger than 1 GiB; exclude it or manage "
                                          "the files beside it one by one");
   content.bytes.resize(content.stat.size + 1);  // one more: to see that it ends
   std::size_t filled = 0;

@@ -17,7 +17,7 @@
 
 namespace rollback {
 
-inline constexpr std::uint64_t kLargestFile = 2ULL * 1024 * 1024 * 1024;  // it is read whole
+inline constexpr std::uint64_t kLargestFile = 1ULL << 30;  // read whole; the store takes no more
 
 // What all paths of one capture share.
 struct CaptureSession {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // diff and verify: states of this host against each other.
-#include <fnmatch.h>
-
+#include "agent/capture/tree_capture.h"
 #include "agent/plan/diff.h"
 #include "agent/plan/text_diff.h"
 #include "agent/service/verbs.h"
@@ -28,10 +27,19 @@ Result<Side> load_side(Host& host, const std::string& name) {
   return Side{std::move(state), true};
 }
 
+// `secret` means what `exclude` means; a directory that is meant covers everything below it.
+bool is_secret_below(const ResourceSpec& resource, std::string_view managed, std::string path) {
+  for (; path.size() > 1; path.resize(path.rfind('/')))
+    if (is_excluded(resource.secret, managed, path)) return true;
+  return false;
+}
+
 bool is_secret(const Host& host, const std::string& path) {
-  for (const auto& resource : host.deps.options.resources)
-    for (const auto& pattern : resource.secret)
-      if (fnmatch(pattern.c_str(), path.c_str(), 0) == 0) return true;
+  for (const auto& resource : host.deps.options.resources) {
+    if (is_secret_below(resource, "/", path)) return true;
+    for (const auto& managed : resource.paths)
+      if (is_within(path, managed) && is_secret_below(resource, managed, path)) return true;
+  }
   return false;
 }
 

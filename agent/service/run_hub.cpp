@@ -28,6 +28,11 @@ void RunHub::watch(const RunId& run, std::uint64_t from, StreamPtr stream) {
   }
   auto record = runs_.find(run.str());
   if (!record) return stream->fail(ExitCode::kRefused, record.error());
+  if (record->outcome == RunOutcome::kRunning)
+    return stream->fail(ExitCode::kPartial,
+                        Error{ErrorCode::kBusy, "run " + run.str() +
+                                                    " is prepared or was interrupted, and is not "
+                                                    "at work now"});
   const auto code = static_cast<ExitCode>(record->exit_code);
   const bool changed = record->changed;
   stream->send(*std::move(record));
@@ -77,6 +82,7 @@ RunPhase RunHub::phase() const {
 void RunHub::on_event(const RunId& run, const RunEvent& event) {
   const std::lock_guard lock(mutex_);
   phase_ = event.phase;
+  if (phase_ == RunPhase::kUndoing) aborted_ = false;  // done with that: undo waits like anybody
   // A run must not stop because its log cannot be written; the outcome is stored on its own.
   (void)runs_.append_event(run, event);
   const auto [first, last] = watchers_.equal_range(run);

@@ -2,9 +2,11 @@
 // Whole runs on a real file system and a real store; units and probes are fakes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <functional>
 #include <stdexcept>
+#include <utility>
 
 #include "agent/apply/recovery.h"
 #include "agent/apply/rollback.h"
@@ -388,6 +390,34 @@ TEST_F(RollbackTest, IsConfirmedAfterACrashBehindItsVerification) {
   const auto undone = roll_back("run:" + (*record)->id.str());
   ASSERT_TRUE(undone) << undone.error().message;
   expect_two();
+}
+
+TEST_F(RollbackTest, KeepsWhatSomebodyElseWroteDuringTheGate) {
+  bool written = false;
+  prober_.green = [&] {
+    if (host_.read("etc/app/app.conf") != "one") return true;  // before the commit
+    if (!std::exchange(written, true)) {
+      host_.write("etc/new", "renewed meanwhile");
+      std::filesystem::rename(host_.path() / "etc/new", host_.path() / "etc/app/app.conf");
+    }
+    return false;
+  };
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kRestored);
+  EXPECT_EQ(host_.read("etc/app/app.conf"), "two");
+  EXPECT_THAT(record.findings, Contains(HasSubstr("kept-" + record.id.str())));
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(host_.path()))
+    if (entry.path().extension() == ".found")
+      found.push_back(host_.read(std::filesystem::relative(entry.path(), host_.path()).string()));
+  EXPECT_THAT(found, ElementsAre("renewed meanwhile"));
+}
+
+TEST_F(RollbackTest, RefusesToWriteOverWhatIsNotManaged) {
+  host_.write("etc/app/app.conf", "three");
+  std::filesystem::remove(host_.path() / "etc/app/only-two");
+  ASSERT_EQ(mkfifo((host_.path() / "etc/app/only-one").c_str(), 0600), 0);
+  EXPECT_THAT(refused("v1.0.0").message, HasSubstr("/etc/app/only-one"));
 }
 
 }  // namespace

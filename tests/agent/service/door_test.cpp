@@ -17,6 +17,7 @@ namespace rollback {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class GreenProber final : public Prober {
  public:
@@ -75,15 +76,18 @@ class DoorTest : public ::testing::Test {
     return door_->handle(who, encode_envelope(seal(asked).value()).value(), ConnectionId{1});
   }
   // The End of the only stream; waits for the thread that answers.
-  End end() {
+  End end(std::string* texts = nullptr) {
     std::unique_lock lock(mutex_);
     End found;
     const auto ended = [&] {
-      for (auto& outgoing : outbox_.drain())
+      for (auto& outgoing : outbox_.drain()) {
+        if (auto* const item = std::get_if<DiffItem>(&outgoing.reply.body); item && texts)
+          *texts += item->text;
         if (auto* const last = std::get_if<End>(&outgoing.reply.body)) {
           found = *last;
           return true;
         }
+      }
       return false;
     };
     EXPECT_TRUE(woken_.wait_for(lock, std::chrono::seconds(20), ended)) << "no answer";
@@ -189,6 +193,18 @@ TEST_F(DoorTest, AnswersStatusWhileTheRunThreadIsBusy) {
   const BootTime asked = clock_.boot();
   EXPECT_EQ(asked_by(kRoot, command(StatusRequest{})).exit_code, ExitCode::kDone);
   EXPECT_LT(clock_.boot() - asked, std::chrono::milliseconds(100));
+}
+
+TEST_F(DoorTest, ShowsNoSecretByWhateverPatternItIsMeant) {
+  options_.resources[0].secret = {"app.conf"};
+  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
+            ExitCode::kDone);
+  tree_.write("etc/app/app.conf", "hunter2");
+  ASSERT_TRUE(send(kRoot, command(DiffRequest{"v1.0.0", "live", false})));
+  std::string shown;
+  end(&shown);
+  EXPECT_THAT(shown, HasSubstr("sha256"));
+  EXPECT_THAT(shown, Not(HasSubstr("hunter2")));
 }
 
 TEST_F(DoorTest, RefusesLabelsThatNameNoVersion) {

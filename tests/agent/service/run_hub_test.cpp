@@ -110,5 +110,24 @@ TEST_F(RunHubTest, OnlyARunningRunIsAborted) {
   EXPECT_EQ(aborted.error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(RunHubTest, SaysThatAnInterruptedRunIsNotAtWork) {
+  RunRecord record;
+  record.id = run_;
+  ASSERT_TRUE(runs_.put(record));
+  hub_.watch(run_, 1, stream(1));
+  EXPECT_THAT(got(1), ElementsAre("end 6"));
+}
+
+TEST_F(RunHubTest, AnAbortDoesNotHurryTheUndo) {
+  hub_.begin(run_, nullptr);
+  ASSERT_TRUE(hub_.abort(run_));
+  EXPECT_TRUE(hub_.wait(clock_.boot()));
+  RunEvent undoing;
+  undoing.seq = 1;
+  undoing.phase = RunPhase::kUndoing;
+  hub_.on_event(run_, undoing);
+  EXPECT_FALSE(hub_.wait(clock_.boot()));
+}
+
 }  // namespace
 }  // namespace rollback
