@@ -30,7 +30,7 @@ class Platform(unittest.TestCase):
         fleet.copy("web1", PROGRAM, "/root/agent_platform_test")
         for library in libraries(PROGRAM):
             if fleet.run("web1", "test", "-e", library, check=False).returncode != 0:
-                fleet.copy("web1", library, library)
+                fleet.copy("web1", Path(library).resolve(), library)
         done = fleet.run("web1", "/root/agent_platform_test", check=False)
         passed = re.search(r"\[  PASSED  \] (\d+) tests?", done.stdout)
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
