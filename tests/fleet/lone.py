@@ -105,7 +105,10 @@ class LoneHost(Rig):
                     yield lambda: Path(seen.name).read_text(encoding="utf-8", errors="replace")
                 finally:
                     tracer.terminate()
-                    tracer.wait(20)
+                    try:
+                        tracer.wait(5)
+                    except subprocess.TimeoutExpired:  # it may wait for a thread that died in the same instant
+                        tracer.kill()
 
     def _traced(self, tracer):
         tasks = f"/proc/{self.agent()}/task"
