@@ -20,7 +20,9 @@ namespace rollback {
 namespace {
 
 constexpr Duration kGraceToDie = std::chrono::seconds(5);
-constexpr int kExitExec = 203;        // systemd.exec(5): the program could not be executed
+// systemd.exec(5). A program that ends with such a status at once may be taken for one that never
+// began: systemd can hear of its end before it hears of its start.
+constexpr int kExitExec = 203;        // the program could not be executed
 constexpr int kFirstSetupExit = 200;  // the rest of that table: systemd could not set up the unit
 constexpr int kLastSetupExit = 245;
 
