@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "agent/apply/recovery.h"
 #include "agent/platform/sd_service_manager.h"
@@ -38,7 +39,16 @@ std::string reload_units() {
                 : "; daemon-reload: " + status.error().message;
 }
 
-int run() {
+int run(int argc, char** argv) {
+  if (argc > 1) {
+    const bool help = std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h";
+    std::fprintf(
+        help ? stdout : stderr,
+        "%srollback-recover takes no arguments: it decides the files of an unfinished run; "
+        "systemd starts it at boot\n",
+        help ? "" : "rollback-recover: ");
+    return help ? 0 : 1;
+  }
   const auto recovery = recover();
   if (!recovery) {
     std::fprintf(stderr, "rollback-recover: %s\n", recovery.error().message.c_str());
@@ -54,9 +64,9 @@ int run() {
 }  // namespace
 }  // namespace rollback
 
-int main() {
+int main(int argc, char** argv) {
   try {
-    return rollback::run();
+    return rollback::run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "rollback-recover: %s\n", error.what());
     return 1;

@@ -143,6 +143,16 @@ std::string_view to_string(ReleaseStatus status) noexcept {
   return "unknown";
 }
 
+Status check_git_ref(std::string_view text) {
+  constexpr std::size_t kLongest = 200;
+  const bool visible =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (text.size() <= kLongest && visible && !text.starts_with('-')) return {};
+  return fail(ErrorCode::kInvalid,
+              "the git reference is none: give a commit, tag or branch of at most 200 visible "
+              "characters that does not begin with '-'");
+}
+
 Result<Revision> resolve_target(const RevisionName& name,
                                 const std::vector<RevisionStatus>& known) {
   const bool newest_good = !name.is_run() && name.number() == kNewest;

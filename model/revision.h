@@ -41,7 +41,11 @@ struct Revision {
   Digest content_root;
   WallTime recorded;
   bool healthy = true;  // false: recorded with --unhealthy-ok
+  std::string git_ref;  // commit, tag or branch it was built from, as the operator said; "" if not
 };
+
+// At most 200 bytes of visible ASCII that does not begin with '-'; kInvalid says so.
+Status check_git_ref(std::string_view text);
 
 enum class HistoryAction { kSnapshot = 1, kRollback = 2, kUndo = 3 };
 std::string_view to_string(HistoryAction action) noexcept;

@@ -95,9 +95,13 @@ struct RolloutRecord {
   bool aborted = false;    // an operator ended it
   bool dry_run = false;
   WallTime started;
+  WallTime resumed;   // the last resume or undo, from which the budget counts anew; 0: none
   WallTime finished;  // 0 while running
   int exit_code = 0;
   std::vector<RolloutHost> hosts;
+
+  // policy.timeout counts from here: a pause is not the run's time.
+  [[nodiscard]] WallTime budget_begin() const { return std::max(started, resumed); }
 };
 
 }  // namespace rollback

@@ -103,6 +103,7 @@ void write_body(Body to, const rollback::FleetSnapshotRequest& from) {
   put(request, &FleetSnapshotRequest::Builder::setLabel, from.label);
   write_hosts(request.initHosts(), from.hosts);
   request.setUnhealthyOk(from.unhealthy_ok);
+  put(request, &FleetSnapshotRequest::Builder::setGitRef, from.git_ref);
 }
 void write_body(Body to, const FleetStatusRequest& from) {
   write_hosts(to.initFleetStatus().initHosts(), from.hosts);
@@ -225,7 +226,7 @@ std::optional<rollback::CommandBody> read_fleet_body(CommandBody::Reader from) {
     case CommandBody::FLEET_SNAPSHOT: {
       const auto request = from.getFleetSnapshot();
       return rollback::FleetSnapshotRequest{str(request.getLabel()), read_hosts(request.getHosts()),
-                                            request.getUnhealthyOk()};
+                                            request.getUnhealthyOk(), str(request.getGitRef())};
     }
     case CommandBody::FLEET_STATUS:
       return FleetStatusRequest{read_hosts(from.getFleetStatus().getHosts())};

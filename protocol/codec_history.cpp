@@ -25,12 +25,16 @@ void write(Revision::Builder to, const rollback::Revision& from) {
   put(to, &Revision::Builder::setContentRoot, from.content_root);
   to.setRecordedNs(from.recorded.ns);
   to.setUnhealthy(!from.healthy);
+  put(to, &Revision::Builder::setGitRef, from.git_ref);
 }
 
 rollback::Revision read(Revision::Reader from) {
   return {read_name(str(from.getLabel()), from.getNumber()),
-          SnapshotId{read_digest(from.getSnapshot())}, read_digest(from.getContentRoot()),
-          WallTime{from.getRecordedNs()}, !from.getUnhealthy()};
+          SnapshotId{read_digest(from.getSnapshot())},
+          read_digest(from.getContentRoot()),
+          WallTime{from.getRecordedNs()},
+          !from.getUnhealthy(),
+          str(from.getGitRef())};
 }
 
 void write(HistoryEntry::Builder to, const rollback::HistoryEntry& from) {

@@ -110,6 +110,7 @@ void write(Rollout::Builder to, const RolloutRecord& from) {
   to.setExitCode(from.exit_code);
   to.setWave(from.wave);
   to.setNextWaveNs(from.next_wave.ns);
+  to.setResumedNs(from.resumed.ns);
 }
 
 RolloutRecord read(Rollout::Reader from) {
@@ -127,6 +128,7 @@ RolloutRecord read(Rollout::Reader from) {
   rollout.exit_code = static_cast<int>(known_exit_code(from.getExitCode()));
   rollout.wave = from.getWave();
   rollout.next_wave = {from.getNextWaveNs()};
+  rollout.resumed = {from.getResumedNs()};
   return rollout;
 }
 

@@ -99,6 +99,7 @@ struct FleetSnapshotRequest {
   std::string label;
   HostSelection hosts;
   bool unhealthy_ok = false;
+  std::string git_ref;
 };
 struct FleetStatusRequest {
   HostSelection hosts;

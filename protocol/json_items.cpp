@@ -85,6 +85,7 @@ Json item(const RevisionItem& item) {
           {"current", item.current},
           {"healthy", revision.healthy},
           {"recorded", time(revision.recorded)},
+          {"git_ref", text(revision.git_ref)},
           {"snapshot", digest(revision.snapshot.digest)},
           {"content_root", digest(revision.content_root)}};
 }
@@ -228,6 +229,7 @@ Json item(const RolloutRecord& rollout) {
           {"aborted", rollout.aborted},
           {"dry_run", rollout.dry_run},
           {"started", time(rollout.started)},
+          {"resumed", time(rollout.resumed)},
           {"finished", time(rollout.finished)},
           {"exit_code", rollout.exit_code},
           {"hosts", hosts}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/agent.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "protocol/codec.h"
@@ -63,6 +65,20 @@ void Agent::deliver() {
   }
 }
 
+void Agent::say_refusals() {
+  const auto& door = door_.refusals();
+  const auto& socket = socket_->counters();
+  const std::uint64_t all =
+      door.malformed + door.denied + socket.malformed + socket.refused + link_.malformed();
+  if (all == refusals_said_) return;
+  refusals_said_ = all;
+  deps_.log(fmt::format(
+      "refused since the start: {} malformed and {} denied requests, {} bad frames and {} "
+      "connections too many on the "
+      "socket, {} bad messages of the coordinator",
+      door.malformed, door.denied, socket.malformed, socket.refused, link_.malformed()));
+}
+
 void Agent::tick() {
   link_.tick();
   if (const auto state = link_.state(); state != link_state_) {
@@ -82,6 +98,7 @@ void Agent::tick() {
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;
     (void)deps_.host.health.ask(nullptr);
+    say_refusals();
   }
 }
 

@@ -36,6 +36,7 @@ class Agent {
  private:
   void deliver();
   void tick();
+  void say_refusals();  // one line in the log when there are new ones
   [[nodiscard]] bool on_time() const;
 
   Deps deps_;
@@ -45,6 +46,7 @@ class Agent {
   BootTime next_second_;
   BootTime next_health_;
   std::string link_state_;
+  std::uint64_t refusals_said_ = 0;
 };
 
 }  // namespace rollback

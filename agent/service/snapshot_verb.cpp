@@ -70,7 +70,7 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   entry.from = deployed ? deployed->name.str() : "";
   ROLLBACK_ASSIGN(const auto recorded,
                   host.deps.snapshots.record(state, RevisionName::of_release(label, 0), healthy,
-                                             entry.time, entry));
+                                             entry.time, entry, request.git_ref));
   if (!recorded.existed) say_drift(host, state, recorded.revision, stream);
   return recorded;
 }
@@ -85,6 +85,8 @@ void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& aske
                                                                       "'rollbackctl run abort'"});
   if (const auto label = ReleaseLabel::parse(request.label); !label)
     return stream.fail(ExitCode::kUsage, label.error());
+  if (const auto ref = check_git_ref(request.git_ref); !ref)
+    return stream.fail(ExitCode::kUsage, ref.error());
   const auto recorded = record(host, request, asked, stream);
   if (!recorded) {
     const bool usage = recorded.error().code == ErrorCode::kInvalid ||

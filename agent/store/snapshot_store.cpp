@@ -118,7 +118,8 @@ Result<Tree> SnapshotStore::load_tree(const Digest& id) const {
 Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
                                                       const RevisionName& name, bool healthy,
                                                       WallTime now,
-                                                      std::optional<HistoryEntry> entry) {
+                                                      std::optional<HistoryEntry> entry,
+                                                      const std::string& git_ref) {
   // An origin is taken even now: the way back must not depend on the health of the store.
   if (const auto damage = database_.damage(); !damage.empty() && !name.is_run())
     return fail(ErrorCode::kCorrupt, name.str() + " was not recorded: " + damage);
@@ -133,17 +134,19 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
   const auto* newest = newest_of(known, name);
   const bool existed = newest != nullptr && newest->revision.content_root == root;
   ROLLBACK_ASSIGN(const auto chosen, existed ? newest->revision.name : next_name(name, newest));
-  Recorded recorded{{chosen, id, root, now, healthy}, existed};
+  Recorded recorded{{chosen, id, root, now, healthy, git_ref}, existed};
   std::uint64_t number = known.empty() ? 1 : known.back().number + 1;
   if (existed) {
     recorded.revision = newest->revision;
     recorded.revision.healthy |= healthy;
+    if (!git_ref.empty()) recorded.revision.git_ref = git_ref;
     number = newest->number;
   }
   std::vector<Change> changes;
   if (!existed)
     changes.push_back({Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)});
-  if (!existed || recorded.revision.healthy != newest->revision.healthy) {
+  if (!existed || recorded.revision.healthy != newest->revision.healthy ||
+      recorded.revision.git_ref != newest->revision.git_ref) {
     ROLLBACK_ASSIGN(auto value, encode_revision(recorded.revision));
     changes.push_back({Table::kRevisions, number_key(number), std::move(value)});
   }

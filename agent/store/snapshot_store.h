@@ -30,10 +30,12 @@ class SnapshotStore {
   // Records `state` under a release (number chosen: same content root -> the existing revision,
   // else the next number) or under "run:ID", with its history entry (seq is assigned; `to` is set).
   // Blobs and trees must have been put before. `entry` is nullopt for origins of runs. An existing
-  // revision that was recorded red becomes healthy when `healthy`. kCorrupt for a release while the
-  // store is damaged; kConflict when the run has another origin already.
+  // revision that was recorded red becomes healthy when `healthy`, and takes on a `git_ref`.
+  // kCorrupt for a release while the store is damaged; kConflict when the run has another origin
+  // already.
   Result<Recorded> record(const HostState& state, const RevisionName& name, bool healthy,
-                          WallTime now, std::optional<HistoryEntry> entry);
+                          WallTime now, std::optional<HistoryEntry> entry,
+                          const std::string& git_ref = "");
 
   Result<std::vector<Revision>> revisions() const;    // in the order they were recorded
   Result<std::vector<HistoryEntry>> history() const;  // kCorrupt when an entry is missing

@@ -32,6 +32,8 @@ bool fleet_confirmed(Session& session, const HostSelection& hosts, const std::st
 
 // True after saying on stderr which of `names` names no release ("" and "live" are let through).
 bool refuse_bad_releases(Session& session, const std::vector<std::string>& names);
+// The same for what a snapshot is to be called: no version, or no git reference.
+bool refuse_bad_snapshot(Session& session, const std::string& label, const std::string& git_ref);
 
 // True: go on. Without a terminal there is nobody to ask; -y answers yes.
 bool confirmed(const Session& session, const std::string& question);

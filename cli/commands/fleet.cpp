@@ -161,12 +161,14 @@ void add_fleet(CLI::App& app, Session& session) {
   auto* command = fleet->add_subcommand("snapshot", "Record what every host is now as a release");
   command->add_option("release", snapshot->label, "A version such as v2.4.1")->required();
   command->add_flag("--unhealthy-ok", snapshot->unhealthy_ok, "Record red hosts, as failed");
+  command
+      ->add_option("--git-ref", snapshot->git_ref, "Commit or tag it was built from; kept with it")
+      ->type_name("REF");
   command->add_option("-m,--reason", session.reason, "Why; kept in every history")
       ->type_name("WHY");
   add_selection(*command, snapshot->hosts);
   command->callback([&session, snapshot] {
-    if (const auto label = ReleaseLabel::parse(snapshot->label); !label)
-      return refuse(session, label.error().message);
+    if (refuse_bad_snapshot(session, snapshot->label, snapshot->git_ref)) return;
     ask_and_print(session, session.coordinator(), *snapshot);
   });
   auto status = std::make_shared<FleetStatusRequest>();

@@ -139,6 +139,15 @@ bool refuse_bad_releases(Session& session, const std::vector<std::string>& names
   return false;
 }
 
+bool refuse_bad_snapshot(Session& session, const std::string& label, const std::string& git_ref) {
+  const auto parsed = ReleaseLabel::parse(label);
+  const Status ref = check_git_ref(git_ref);
+  if (parsed && ref) return false;
+  print_error(session, parsed ? ref.error().message : parsed.error().message);
+  session.exit = ExitCode::kUsage;
+  return true;
+}
+
 bool confirmed(const Session& session, const std::string& question) {
   if (session.yes || !session.terminal.in || !session.terminal.out) return true;
   std::cerr << question << " [y/N] " << std::flush;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only looks: history, show, diff, plan, verify, health, status.
+#include <poll.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +28,26 @@ void ask_when_chosen(CLI::App* command, Session& session, std::shared_ptr<Reques
   command->callback([&session, request] {
     if (refuse_bad_releases(session, releases_of(*request))) return;
     ask_and_print(session, session.agent(), CommandBody(*request));
+  });
+}
+
+constexpr Duration kWatchEvery = std::chrono::seconds(2);
+
+// False when Ctrl-C ended the wait.
+bool wait_for_next(const Session& session) {
+  const BootTime until = session.clock.boot() + kWatchEvery;
+  while (!session.interrupted() && session.clock.boot() < until)
+    (void)poll(nullptr, 0, 100);  // a signal ends it earlier
+  return !session.interrupted();
+}
+
+void add_health(CLI::App& app, Session& session) {
+  auto watch = std::make_shared<bool>(false);
+  auto* command = app.add_subcommand("health", "Ask every probe now");
+  command->add_flag("-w,--watch", *watch, "Again every 2 s, until Ctrl-C");
+  command->callback([&session, watch] {
+    do ask_and_print(session, session.agent(), HealthRequest{});
+    while (*watch && session.exit != ExitCode::kUsage && wait_for_next(session));
   });
 }
 
@@ -65,8 +87,7 @@ void add_readers(CLI::App& app, Session& session) {
   command->add_option("release", verify->revision, "Default: the deployed one");
   ask_when_chosen(command, session, verify);
 
-  command = app.add_subcommand("health", "Ask every probe now");
-  ask_when_chosen(command, session, std::make_shared<HealthRequest>());
+  add_health(app, session);
   command = app.add_subcommand("status", "Release, health, running run, store and coordinator");
   ask_when_chosen(command, session, std::make_shared<StatusRequest>());
 }
@@ -83,13 +104,12 @@ void add_snapshot(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("snapshot", "Record what this host is now as a release");
   command->add_option("release", request->label, "A version such as v2.4.1")->required();
   command->add_flag("--unhealthy-ok", request->unhealthy_ok, "Record a red host, as failed");
+  command
+      ->add_option("--git-ref", request->git_ref, "Commit or tag it was built from; kept with it")
+      ->type_name("REF");
   command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
   command->callback([&session, request] {
-    if (const auto label = ReleaseLabel::parse(request->label); !label) {
-      print_error(session, label.error().message);
-      session.exit = ExitCode::kUsage;
-      return;
-    }
+    if (refuse_bad_snapshot(session, request->label, request->git_ref)) return;
     ask_and_print(session, session.agent(), *request);
   });
 }

@@ -23,12 +23,30 @@ void show_candidates(Session& session) {
   session.exit = ExitCode::kUsage;
 }
 
-void run_rollback(Session& session, const RollbackRequest& request, bool previous) {
+struct HowToTarget {
+  bool previous = false;
+  bool diff = false;  // show the plan with its diffs first
+};
+
+// False after saying why: then nothing may be changed.
+bool plan_shown(Session& session, const std::string& to) {
+  if (session.format == Format::kJson || session.format == Format::kYaml) {
+    refuse(session,
+           "-D shows the plan to people; for a program there is 'rollbackctl plan -D -o json'");
+    return false;
+  }
+  ask_and_print(session, session.agent(), PlanRequest{to, true});
+  return session.exit == ExitCode::kDone || session.exit == ExitCode::kNothingToDo;
+}
+
+void run_rollback(Session& session, const RollbackRequest& request, const HowToTarget& how) {
+  const bool previous = how.previous;
   if (request.to.empty() && !previous) return show_candidates(session);
   if (!request.to.empty() && previous)
     return refuse(session, "--to and --previous exclude each other");
   if (const auto name = RevisionName::parse(request.to); !request.to.empty() && !name)
     return refuse(session, name.error().message);
+  if (how.diff && !plan_shown(session, request.to)) return;
   const std::string target = request.to.empty() ? "the previous good release" : request.to;
   if (!request.dry_run && !confirmed(session, "Take this host back to " + target + "?"))
     return refuse(session, "not confirmed; nothing was changed");
@@ -39,17 +57,18 @@ void run_rollback(Session& session, const RollbackRequest& request, bool previou
 
 void add_rollback(CLI::App& app, Session& session) {
   auto request = std::make_shared<RollbackRequest>();
-  auto previous = std::make_shared<bool>(false);
+  auto how = std::make_shared<HowToTarget>();
   auto* command = app.add_subcommand("rollback", "Take this host back to a release");
   command->add_option("--to", request->to, "v2.4.1, v2.4.1@2 or run:ID")->type_name("RELEASE");
-  command->add_flag("--previous", *previous, "To the previous good release");
+  command->add_flag("--previous", how->previous, "To the previous good release");
   command->add_flag("-n,--dry-run", request->dry_run, "Plan and check everything, change nothing");
+  command->add_flag("-D,--diff", how->diff, "Show the plan with the text of every change first");
   command->add_flag("--accept-removals", request->accept_removals,
                     "Remove many files that no release recorded");
   add_duration(*command, "--timeout", request->timeout, "Budget of the run (default 5m)");
   command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
   command->add_flag("-y,--yes", session.yes, "Do not ask");
-  command->callback([&session, request, previous] { run_rollback(session, *request, *previous); });
+  command->callback([&session, request, how] { run_rollback(session, *request, *how); });
 
   auto undo = std::make_shared<UndoRequest>();
   command = app.add_subcommand("undo", "Take back what a run changed on this host");

@@ -24,13 +24,14 @@ Row revision_row(const Session& session, const Reply& reply, const RevisionItem&
   const auto& revision = item.status.revision;
   return {
       "revisions",
-      {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT"},
+      {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT", "GIT"},
       {{printable(reply.host)},
        {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain},
        {fmt::format("{}{}", to_string(item.status.status), item.status.blocked ? " (blocked)" : ""),
         item.current ? Tone::kGood : Tone::kPlain},
        {time_text(revision.recorded, session.utc)},
-       {revision.snapshot.short_str()}}};
+       {revision.snapshot.short_str()},
+       {printable(revision.git_ref)}}};
 }
 
 Row history_row(const Session& session, const Reply& reply, const HistoryEntry& entry) {

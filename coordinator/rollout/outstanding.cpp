@@ -31,7 +31,7 @@ std::optional<WallTime> next_deadline(const RolloutRecord& state, WallTime now) 
   if (state.state == RolloutState::kDone || state.state == RolloutState::kPaused)
     return std::nullopt;
   if (state.next_wave.ns != 0 && state.next_wave > now) return state.next_wave;
-  const WallTime deadline = state.started + state.policy.timeout;
+  const WallTime deadline = state.budget_begin() + state.policy.timeout;
   return now > deadline ? deadline + kAnswerGrace + kTick : deadline + kTick;
 }
 

@@ -54,7 +54,6 @@ class Machine {
   // Hosts that wait or are prepared are let go: nothing was changed on them.
   void release_waiting(const std::string& why);
   void release(HostPhase phase, const std::string& why);
-  void renew_budget();
   void finish();
 
   RolloutHost* find(const HostId& id);
@@ -62,7 +61,7 @@ class Machine {
   void say(std::string line) { step_.said.push_back(std::move(line)); }
   void refuse(std::string why) { step_.accepted = fail(ErrorCode::kConflict, std::move(why)); }
   [[nodiscard]] std::size_t count(HostPhase phase) const { return count_phase(state(), phase); }
-  [[nodiscard]] bool timed_out() const { return now_ - state().started > state().policy.timeout; }
+  [[nodiscard]] bool timed_out() const { return now_ - state().budget_begin() > state().policy.timeout; }
   [[nodiscard]] const RolloutRecord& state() const { return step_.state; }
   RolloutRecord& state() { return step_.state; }
 
@@ -210,7 +209,7 @@ void Machine::on(const ev::Tick&) {
   }
   if (state().state != RolloutState::kWaving && state().state != RolloutState::kUndoing) return;
   if (timed_out()) release(HostPhase::kPreparing, std::string(kTimeIsUp));
-  if (now_ - state().started > state().policy.timeout + kAnswerGrace)
+  if (now_ - state().budget_begin() > state().policy.timeout + kAnswerGrace)
     for (auto& host : state().hosts)
       if (host.phase == HostPhase::kCommitting || host.phase == HostPhase::kUndoing)
         set(host, HostPhase::kUnknown,
@@ -223,9 +222,9 @@ void Machine::on(const ev::Resume& event) {
   if (state().state != RolloutState::kPaused)
     return refuse("run " + state().id.str() + " is not paused");
   say("resumed by " + event.actor);
-  // What has failed so far is accepted with that, and the pause does not count as the run's time.
+  // What has failed so far is accepted with that.
   state().policy.max_fail = Amount{static_cast<std::uint32_t>(failed_hosts(state())), false};
-  renew_budget();
+  state().resumed = now_;
   state().state = RolloutState::kWaving;
   after_commit();
 }
@@ -330,7 +329,7 @@ void Machine::begin_undo() {
   state().state = RolloutState::kUndoing;
   state().finished = WallTime{};
   state().next_wave = WallTime{};
-  renew_budget();
+  state().resumed = now_;
   release_waiting("the run was undone");
   for (auto& host : state().hosts) {
     if (host.phase != HostPhase::kDone || !host.changed) continue;
@@ -356,9 +355,6 @@ void Machine::release(HostPhase phase, const std::string& why) {
     step_.actions.push_back(act::Forget{host.id});
   }
 }
-
-// Added to what was allowed, because the time up to now has been used up.
-void Machine::renew_budget() { state().policy.timeout += now_ - state().started; }
 
 void Machine::finish() {
   state().state = RolloutState::kDone;

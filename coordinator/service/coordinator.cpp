@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/service/coordinator.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <utility>
 
@@ -57,6 +59,24 @@ Status Coordinator::prove_gate() {
                     kProbeDeadline);
 }
 
+void Coordinator::say_refusals() {
+  const auto& agents = agents_->refusals();
+  const auto& strangers = enrolment_->refusals();
+  const auto& operators = operators_->refusals();
+  const std::uint64_t all = agents.unaccepted + agents.forged + agents.malformed + agents.unasked +
+                            strangers.malformed + strangers.forged + strangers.too_many +
+                            strangers.failed + operators.malformed + operators.denied;
+  if (all == refusals_said_) return;
+  refusals_said_ = all;
+  deps_.log(
+      fmt::format("refused since the start: agents: {} of unknown keys, {} forged, {} malformed, "
+                  "{} unasked; enrolment: {} malformed, {} "
+                  "forged, {} too many, {} not stored; operators: {} malformed, {} denied",
+                  agents.unaccepted, agents.forged, agents.malformed, agents.unasked,
+                  strangers.malformed, strangers.forged, strangers.too_many, strangers.failed,
+                  operators.malformed, operators.denied));
+}
+
 Status Coordinator::turn(Duration timeout) {
   ROLLBACK_TRY(deps_.poller.poll(timeout));
   agents_->tick();
@@ -68,7 +88,9 @@ Status Coordinator::turn(Duration timeout) {
     next_second_ = now + std::chrono::seconds(1);
     operators_->drop_idle();
   }
-  return now >= next_probe_ ? prove_gate() : Status();
+  if (now < next_probe_) return {};
+  say_refusals();
+  return prove_gate();
 }
 
 }  // namespace rollback

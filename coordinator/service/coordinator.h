@@ -51,6 +51,7 @@ class Coordinator {
   Status open(const DoorOptions& socket);
   void admit_accepted();
   Status prove_gate();
+  void say_refusals();  // one line in the log when there are new ones
 
   Deps deps_;
   Fleet fleet_;
@@ -62,6 +63,7 @@ class Coordinator {
   std::unique_ptr<OperatorEndpoint> operators_;
   BootTime next_second_;
   BootTime next_probe_;
+  std::uint64_t refusals_said_ = 0;
 };
 
 }  // namespace rollback

@@ -80,6 +80,7 @@ struct FleetSnapshotRequest {
   label @0 :Text;
   hosts @1 :HostSelection;
   unhealthyOk @2 :Bool;
+  gitRef @3 :Text;
 }
 struct FleetRequest {
   # status and health of a fleet

@@ -80,6 +80,7 @@ struct Revision {
   contentRoot @3 :Data;
   recordedNs @4 :Int64;
   unhealthy @5 :Bool;
+  gitRef @6 :Text;
 }
 
 struct HistoryEntry {
@@ -192,6 +193,7 @@ struct Rollout {
   exitCode @10 :Int32;
   wave @11 :UInt32;
   nextWaveNs @12 :Int64;
+  resumedNs @13 :Int64;
 }
 
 struct Label {

@@ -224,7 +224,7 @@ TEST_F(CoordinatorTest, FleetHealthNamesWhoIsOffline) {
 TEST_F(CoordinatorTest, ASnapshotOfTheFleetEndsWithTheWorstCode) {
   TestAgent& web1 = make_member("web1");
   TestAgent& web2 = make_member("web2");
-  auto& asking = ask(FleetSnapshotRequest{"v2.4.1", {}, false});
+  auto& asking = ask(FleetSnapshotRequest{"v2.4.1", {}, false, ""});
   const Command first = next_command(web1);
   EXPECT_EQ(std::get<SnapshotRequest>(first.body).label, "v2.4.1");
   EXPECT_EQ(first.reason, "a test");

@@ -119,6 +119,17 @@ TEST(Rollout, ResumedGoesOnAndAcceptsWhatHasFailed) {
   EXPECT_EQ(run.exit(), ExitCode::kPartial);
 }
 
+TEST(Rollout, ResumedHasTheWholeBudgetAgainAndNoMore) {
+  Driven run = failed_in_its_second_wave(OnFailure::kPause);
+  for (int i = 0; i < 2; ++i) {
+    run.now = run.now + minutes(60);
+    run.state.state = RolloutState::kPaused;
+    run.take(ev::Resume{"ann"});
+  }
+  EXPECT_EQ(run.state.policy.timeout, minutes(5));  // what a host is given for its part
+  EXPECT_EQ(next_deadline(run.state, run.now), run.now + minutes(5) + std::chrono::milliseconds(1));
+}
+
 TEST(Rollout, AbortedWhenPausedLetsTheWaitingGo) {
   Driven run = failed_in_its_second_wave(OnFailure::kPause);
   run.take(ev::Abort{"ann"});

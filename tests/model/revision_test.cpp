@@ -23,7 +23,7 @@ class Host {
                            ? parsed
                            : RevisionName::of_release(*ReleaseLabel::parse(name), 1);
     revisions_.push_back({exact, SnapshotId{sha256(name)}, sha256(content.empty() ? name : content),
-                          WallTime{++time_}, healthy});
+                          WallTime{++time_}, healthy, ""});
     return *this;
   }
   Host& snapshot(const std::string& name, bool healthy = true) {

@@ -19,11 +19,13 @@ TEST(Records, CanonicalBytesAreFixed) {
   expect_golden("tree", *encode_tree(samples::tree()));
   expect_golden("snapshot", *encode_snapshot(samples::snapshot()));
   expect_golden("revision", *encode_revision(samples::revision()));
+  expect_golden("revision_of_git", *encode_revision(samples::revision_of_git()));
   expect_golden("history_entry", *encode_history_entry(samples::history_entry()));
   expect_golden("run", *encode_run(samples::run()));
   expect_golden("run_event", *encode_run_event(samples::run_event()));
   expect_golden("plan", *encode_plan(samples::plan()));
   expect_golden("rollout", *encode_rollout(samples::rollout()));
+  expect_golden("rollout_resumed", *encode_rollout(samples::rollout_resumed()));
   expect_golden("rollout_host", *encode_rollout_host(samples::rollout_host()));
 }
 
@@ -50,13 +52,16 @@ TEST(Records, ComeBackAsTheyWere) {
   EXPECT_EQ(*decode_plan(*encode_plan(samples::plan())), samples::plan());
   EXPECT_TRUE(
       same_fields(*decode_revision(*encode_revision(samples::revision())), samples::revision()));
+  EXPECT_TRUE(same_fields(*decode_revision(*encode_revision(samples::revision_of_git())),
+                          samples::revision_of_git()));
   const auto json = [](ReplyBody body) { return to_json(samples::reply(std::move(body))); };
   EXPECT_EQ(json(*decode_run(*encode_run(samples::run()))), json(samples::run()));
   EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::history_entry()))),
             json(samples::history_entry()));
   EXPECT_TRUE(same_fields(*decode_run_event(*encode_run_event(samples::run_event())),
                           samples::run_event()));
-  EXPECT_EQ(json(*decode_rollout(*encode_rollout(samples::rollout()))), json(samples::rollout()));
+  EXPECT_EQ(json(*decode_rollout(*encode_rollout(samples::rollout_resumed()))),
+            json(samples::rollout_resumed()));
   EXPECT_EQ(json(*decode_rollout_host(*encode_rollout_host(samples::rollout_host()))),
             json(samples::rollout_host()));
 }

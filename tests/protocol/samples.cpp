@@ -74,8 +74,17 @@ Snapshot snapshot() {
 }
 
 Revision revision() {
-  return {*RevisionName::parse("v2.4.1@2"), SnapshotId{sha256("snapshot")}, sha256("root"), kNoon,
-          false};
+  return {*RevisionName::parse("v2.4.1@2"),
+          SnapshotId{sha256("snapshot")},
+          sha256("root"),
+          kNoon,
+          false,
+          ""};
+}
+Revision revision_of_git() {
+  Revision made = revision();
+  made.git_ref = "3f2a90c1";
+  return made;
 }
 
 HistoryEntry history_entry() {
@@ -147,6 +156,11 @@ RolloutRecord rollout() {
   rollout.exit_code = 6;
   return rollout;
 }
+RolloutRecord rollout_resumed() {
+  RolloutRecord made = rollout();
+  made.resumed = kNoon + seconds(30);
+  return made;
+}
 
 StatusItem status() {
   return {
@@ -183,7 +197,7 @@ std::vector<CommandBody> command_bodies() {
           CommitRequest{id<RunId>("run"), sha256("plan")},
           ForgetRequest{id<RunId>("run")},
           FleetRollbackRequest{"v2.4.1", hosts(), policy(), true},
-          FleetSnapshotRequest{"v2.4.1", hosts(), true},
+          FleetSnapshotRequest{"v2.4.1", hosts(), true, "main"},
           FleetStatusRequest{hosts()},
           FleetHealthRequest{hosts()},
           FleetRelayRequest{RelayVerb::kDiff, "v2.4.1", "live", hosts()},
@@ -196,10 +210,10 @@ std::vector<CommandBody> command_bodies() {
 }
 
 std::vector<ReplyBody> reply_bodies() {
-  auto with_hosts = rollout();
+  auto with_hosts = rollout_resumed();
   with_hosts.hosts = {rollout_host()};
   return {Line{EventLevel::kError, "text"},
-          RevisionItem{{revision(), ReleaseStatus::kRolledBack, true}, true},
+          RevisionItem{{revision_of_git(), ReleaseStatus::kRolledBack, true}, true},
           history_entry(),
           ResourceItem{snapshot().resources[1], 3, 4096},
           PathItem{"/etc/\xff", file()},

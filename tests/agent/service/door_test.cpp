@@ -144,6 +144,15 @@ TEST_F(DoorTest, RecordsAReleaseAndTakesTheHostBackToIt) {
   EXPECT_EQ(tree_.read("etc/app/app.conf"), "one");
 }
 
+TEST_F(DoorTest, AGitReferenceThatIsNoneIsRefused) {
+  for (const char* const bad : {"--upload-pack=x", "two words", "a\nb"}) {
+    const End end = asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, bad}));
+    EXPECT_EQ(end.exit_code, ExitCode::kUsage) << bad;
+  }
+  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "3f2a90c1"})).exit_code,
+            ExitCode::kDone);
+}
+
 TEST_F(DoorTest, PreviousIsTheReleaseThatWasLeftUnrecorded) {
   ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
             ExitCode::kDone);

@@ -114,6 +114,17 @@ TEST_F(SnapshotStoreTest, LetsARedRevisionBecomeHealthyButNotBack) {
   EXPECT_THAT(names(), ElementsAre("v2.4.1"));
 }
 
+TEST_F(SnapshotStoreTest, ARevisionTakesOnTheGitReferenceItIsGivenLater) {
+  const Sample sample = make_sample(kFiles);
+  ASSERT_TRUE(record(sample, "v2.4.1"));
+  for (const auto& given : {"3f2a90c1", ""})
+    ASSERT_TRUE(
+        store_.record(sample.state, sample_release("v2.4.1"), true, WallTime{43}, entry(), given));
+  const auto revisions = store_.revisions().value();
+  ASSERT_EQ(revisions.size(), 1U);
+  EXPECT_EQ(revisions[0].git_ref, "3f2a90c1");
+}
+
 TEST_F(SnapshotStoreTest, RecordsTheOriginOfARunOnceAndWithoutHistory) {
   const RunId run = RunId::parse("0123456789ab").value();
   const auto name = RevisionName::of_run(run);
