@@ -43,13 +43,19 @@ void stop_on_signals(Poller& poller) {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<AgentOptions> load_options(const Directory& root, const std::string& path) {
+Result<std::string> read_configuration(const Directory& root, const std::string& path) {
   if (!is_canonical_path(path))
     return fail(ErrorCode::kInvalid, "--config " + path + ": give an absolute path");
   ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
   ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
-  ROLLBACK_ASSIGN(const auto text, file.read_all(1024 * 1024));
-  return AgentOptions::parse(text, path);
+  return file.read_all(1024 * 1024);
+}
+
+Result<ConfigurationOnDisk> configuration_on_disk(const Directory& root, const std::string& path,
+                                                  const std::string& loaded) {
+  ROLLBACK_ASSIGN(const auto text, read_configuration(root, path));
+  ROLLBACK_ASSIGN(auto options, AgentOptions::parse(text, path));
+  return ConfigurationOnDisk{std::move(options), text == loaded};
 }
 
 Result<Directory> open_state(const Directory& root, const std::string& path) {
@@ -58,9 +64,13 @@ Result<Directory> open_state(const Directory& root, const std::string& path) {
   return root.open_directory(path.substr(1), Crossing::kAllow);
 }
 
-void log_findings(const std::vector<CheckFinding>& findings) {
-  for (const auto& finding : findings)
+Status prove_ready(const Directory& root, const AgentOptions& options) {
+  Status ready;
+  for (const auto& finding : self_check(root, options)) {
     spdlog::log(finding.fatal ? spdlog::level::err : spdlog::level::warn, "{}", finding.text);
+    if (finding.fatal) ready = fail(ErrorCode::kDenied, "not ready to roll back; see above");
+  }
+  return ready;
 }
 
 const char* env(const char* name) {
@@ -87,14 +97,12 @@ Status serve(const Arguments& arguments) {
   SystemRandom random;
   KernelSyscalls calls;
   ROLLBACK_ASSIGN(auto root, Directory::open_root(calls, "/"));
-  ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+  ROLLBACK_ASSIGN(const auto loaded, read_configuration(root, arguments.config));
+  ROLLBACK_ASSIGN(const auto options, AgentOptions::parse(loaded, arguments.config));
   ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
   ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state));
   if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
-  const auto findings = self_check(root, options);
-  log_findings(findings);
-  for (const auto& finding : findings)
-    if (finding.fatal) return fail(ErrorCode::kDenied, "not ready to roll back; see above");
+  ROLLBACK_TRY(prove_ready(root, options));
 
   ROLLBACK_ASSIGN(auto database, Database::open(arguments.state + "/store"));
   BlobStore blobs(*database);
@@ -127,7 +135,8 @@ Status serve(const Arguments& arguments) {
   Worker query_worker("queries", clock);
   Worker run_worker("runs", clock);
   HealthMonitor health(options.health, probe_systemd->prober, probe_worker, clock);
-  Host host{identity.host, deps, platform, engine, hub, health, run_worker, query_worker};
+  const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
+  Host host{identity.host, deps, platform, engine, hub, health, run_worker, query_worker, on_disk};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
@@ -166,8 +175,10 @@ int run(int argc, char** argv) {
     if (!check) return serve(arguments);
     KernelSyscalls calls;
     ROLLBACK_ASSIGN(const auto root, Directory::open_root(calls, "/"));
-    ROLLBACK_ASSIGN(const auto options, load_options(root, arguments.config));
+    ROLLBACK_ASSIGN(const auto text, read_configuration(root, arguments.config));
+    ROLLBACK_ASSIGN(const auto options, AgentOptions::parse(text, arguments.config));
     fmt::print("{}: good, {} resources\n", arguments.config, options.resources.size());
+    if (const auto needed = needed_drop_in(options); !needed.empty()) fmt::print("{}\n", needed);
     return {};
   }();
   if (status) return 0;

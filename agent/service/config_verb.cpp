@@ -6,21 +6,25 @@
 namespace rollback {
 
 void config_check_verb(Host& host, Stream& stream) {
+  const auto file = host.configuration_on_disk();
+  if (!file) return stream.fail(ExitCode::kUsage, file.error());
   bool fatal = false;
-  for (const auto& finding : self_check(host.deps.root, host.deps.options)) {
+  for (const auto& finding : self_check(host.deps.root, file->options)) {
     fatal = fatal || finding.fatal;
     stream.note(finding.fatal ? EventLevel::kError : EventLevel::kWarning, finding.text);
   }
-  if (const auto setting = missing_write_paths(host.deps.options); !setting.empty())
-    stream.note(
-        EventLevel::kInfo,
-        "rollback-agent.service and rollback-recover.service each need a drop-in with " + setting);
-  const auto present = require_present(host.deps.options.resources, host.platform);
+  if (const auto needed = needed_drop_in(file->options); !needed.empty())
+    stream.note(EventLevel::kInfo, needed);
+  const auto present = require_present(file->options.resources, host.platform);
   if (fatal || !present)
     return stream.fail(ExitCode::kUsage,
                        present ? Error{ErrorCode::kDenied, "this host cannot be rolled back yet"}
                                : present.error());
   stream.note(EventLevel::kInfo, "the configuration is good and everything it names is there");
+  if (!file->is_loaded)
+    stream.note(EventLevel::kWarning,
+                "the agent still works with what it loaded when it started; 'systemctl restart "
+                "rollback-agent' loads the file as it is now");
   stream.end(ExitCode::kDone, false);
 }
 

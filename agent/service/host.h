@@ -2,6 +2,7 @@
 // What the verbs of a host stand on: made once in main, outlives the door.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,12 @@ struct HostIdentity {
   BootTime started;
 };
 
+// What a restart would load: the file as it is now, which an operator may have edited.
+struct ConfigurationOnDisk {
+  AgentOptions options;
+  bool is_loaded = true;  // it is what the agent works with
+};
+
 struct Host {
   HostIdentity identity;
   RunDeps deps;            // run thread only, except stores, options, clock and random
@@ -29,6 +36,7 @@ struct Host {
   HealthMonitor& health;
   Worker& run_worker;    // captures, plans, runs: whatever touches the host's files or units
   Worker& query_worker;  // reads of the store
+  std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
 };
 
 }  // namespace rollback

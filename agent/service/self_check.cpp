@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
 #include <set>
 
 #include "model/tree.h"
@@ -15,12 +16,15 @@ namespace {
 // The parents that rollback-agent.service makes writable.
 constexpr std::array<std::string_view, 4> kWritable = {"/etc", "/opt", "/srv", "/usr/local"};
 
-// Directories in which the agent stages: the parents of what it manages.
-std::set<std::string> managed_parents(const AgentOptions& options) {
-  std::set<std::string> parents;
+// Directories in which the agent stages, the parents of what it manages, and where the first
+// resource that needs each was configured.
+std::map<std::string, std::string> managed_parents(const AgentOptions& options) {
+  std::map<std::string, std::string> parents;
   for (const auto& resource : options.resources) {
-    for (const auto& path : resource.paths) parents.insert(path.substr(0, path.rfind('/')));
-    if (resource.kind == ResourceKind::kSystemd) parents.insert("/etc/systemd/system");
+    for (const auto& path : resource.paths)
+      parents.emplace(path.substr(0, path.rfind('/')), resource.where);
+    if (resource.kind == ResourceKind::kSystemd)
+      parents.emplace("/etc/systemd/system", resource.where);
   }
   parents.erase("");
   return parents;
@@ -51,12 +55,12 @@ std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& 
   if (const auto proc = prove_proc(root); !proc)
     findings.push_back({true, "cannot read /proc/1/exe (" + proc.error().message +
                                   "); the agent needs root and CAP_SYS_PTRACE"});
-  for (const auto& parent : managed_parents(options)) {
+  for (const auto& [parent, where] : managed_parents(options)) {
     const auto written = prove_write(root, parent);
     if (written) continue;
     const bool absent = written.error().code == ErrorCode::kNotFound;
     findings.push_back(
-        {!absent, "cannot write in " + parent + ": " + written.error().message +
+        {!absent, where + ": cannot write in " + parent + ": " + written.error().message +
                       (absent ? ""
                               : "; give rollback-agent.service and rollback-recover.service "
                                 "a drop-in with ReadWritePaths=-" +
@@ -65,14 +69,18 @@ std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& 
   return findings;
 }
 
-std::string missing_write_paths(const AgentOptions& options) {
+std::string needed_drop_in(const AgentOptions& options) {
   std::set<std::string> missing;
-  for (const auto& parent : managed_parents(options)) {
+  for (const auto& [parent, where] : managed_parents(options)) {
     bool covered = false;
     for (const auto writable : kWritable) covered = covered || is_within(parent, writable);
     if (!covered) missing.insert(parent);
   }
-  return missing.empty() ? "" : fmt::format("ReadWritePaths=-{}", fmt::join(missing, " -"));
+  if (missing.empty()) return "";
+  return fmt::format(
+      "rollback-agent.service and rollback-recover.service each need a drop-in with "
+      "ReadWritePaths=-{}",
+      fmt::join(missing, " -"));
 }
 
 }  // namespace rollback

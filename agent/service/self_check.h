@@ -20,8 +20,8 @@ struct CheckFinding {
 // temporary file is made and removed in `.rollback` at the top of its mount).
 std::vector<CheckFinding> self_check(const Directory& root, const AgentOptions& options);
 
-// The setting that the sandboxes of agent and recovery need for what lies outside the parents that
-// their units name, whether a drop-in has it or not; "" when nothing does.
-std::string missing_write_paths(const AgentOptions& options);
+// The sentence with the setting that the sandboxes of agent and recovery need for what lies outside
+// the parents that their units name, whether a drop-in has it or not; "" when nothing does.
+std::string needed_drop_in(const AgentOptions& options);
 
 }  // namespace rollback

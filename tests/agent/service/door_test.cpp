@@ -51,7 +51,10 @@ class DoorTest : public ::testing::Test {
                                     hub_,
                                     health_,
                                     run_worker_,
-                                    query_worker_});
+                                    query_worker_,
+                                    [this] {
+                                      return ConfigurationOnDisk{options_, true};
+                                    }});
     door_ = std::make_unique<Door>(*host_, outbox_, [] { return std::string("none"); });
   }
 
