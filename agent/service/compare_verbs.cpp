@@ -105,8 +105,8 @@ void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
     if (!*deployed)
       return stream.fail(ExitCode::kRefused,
                          Error{ErrorCode::kNotFound,
-                               "no release is recorded on this host yet; 'rollbackctl snapshot "
-                               "v1.2.3' records the first"});
+                               "this host is on no good release; say which one is meant, as in "
+                               "'rollbackctl verify v1.2.3' ('rollbackctl history' lists them)"});
     name = (*deployed)->name.str();
   }
   const auto recorded = load_side(host, name);
