@@ -2,6 +2,7 @@
 #include "agent/plan/diff.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 namespace rollback {
@@ -44,11 +45,23 @@ void compare_paths(const Manifest& from, const Manifest& to, std::vector<PathCha
   }
 }
 
+// A directory that differs only in what is below it: what differs there says so.
+void drop_implied(std::vector<PathChange>& changes) {
+  std::set<std::string> above;
+  for (const auto& change : changes)
+    for (auto end = change.path.rfind('/'); end != 0; end = change.path.rfind('/', end - 1))
+      above.insert(change.path.substr(0, end));
+  std::erase_if(changes, [&](const PathChange& change) {
+    return change.differences == std::vector<std::string>{"content"} && above.contains(change.path);
+  });
+}
+
 }  // namespace
 
 std::vector<PathChange> compare_states(const HostState& from, const HostState& to) {
   std::vector<PathChange> changes;
   compare_paths(from.manifest, to.manifest, changes);
+  drop_implied(changes);
   const Units before = units_of(from);
   const Units after = units_of(to);
   for (const auto& [name, unit] : before) {

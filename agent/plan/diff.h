@@ -16,8 +16,9 @@ struct PathChange {
   bool operator==(const PathChange&) const = default;
 };
 
-// In path order; what only mtimes or owner numbers distinguish is no change. Units whose activity
-// or enablement differs come last, as "unit NAME".
+// In path order; what only mtimes or owner numbers distinguish is no change, and a directory that
+// differs only in what is below it is left out. Units whose activity or enablement differs come
+// last, as "unit NAME".
 std::vector<PathChange> compare_states(const HostState& from, const HostState& to);
 
 }  // namespace rollback
