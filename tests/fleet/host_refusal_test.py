@@ -80,25 +80,8 @@ class Refusal(unittest.TestCase):
         self.assertEqual([path for path in self.host.inside("/opt").rglob(".rollback/*")], [])
 
     def test_content_that_the_store_lost(self):
-        self.host.start()  # what was only logged goes into tables
-        self.host.run("systemctl", "stop", "rollback-agent.service")
-        changed = {path: self.damage(path) for path in self.host.path("/var/lib/rollback-agent/store").iterdir()
-                   if self.noise[1000:1100] in path.read_bytes()}
-        self.assertTrue(changed, "the content was not found in the store")
-        self.host.run("systemctl", "start", "rollback-agent.service")
-        try:
+        with self.host.damaged_store(self.noise[1000:1100]):
             self.assert_refused("v2.4.1", "/etc/shop/noise.bin")
-        finally:
-            self.host.run("systemctl", "stop", "rollback-agent.service")
-            for path, whole in changed.items():
-                path.write_bytes(whole)
-            self.host.run("systemctl", "start", "rollback-agent.service")
-
-    def damage(self, path):
-        whole = path.read_bytes()
-        at = whole.index(self.noise[1000:1100])
-        path.write_bytes(whole[:at] + bytes(byte ^ 255 for byte in whole[at:at + 100]) + whole[at + 100:])
-        return whole
 
     def test_a_broken_current_nginx_configuration_is_no_obstacle(self):
         path = self.host.path(SITE)

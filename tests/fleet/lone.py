@@ -12,7 +12,8 @@ from rig import Rig, wait_for
 HOST = "web1"
 GATE = "gate: { successes: 2, interval: 50ms, window: 2s, soak: 0s }"
 MANAGED = ("/etc/nginx", "/etc/shop", "/etc/systemd/system/shop.service", "/etc/systemd/system/shop.service.d",
-           "/opt/shop/bin", "/srv/queue/.env", "/srv/queue/compose.yaml")
+           "/etc/systemd/system/multi-user.target.wants/shop.service", "/opt/shop/bin", "/srv/queue/.env",
+           "/srv/queue/compose.yaml")
 
 
 class LoneHost(Rig):
@@ -77,6 +78,26 @@ class LoneHost(Rig):
 
     def last_run(self):
         return self.must("run", "list", "-n", "1").of("run")[0]
+
+    @contextlib.contextmanager
+    def damaged_store(self, content):
+        """The store with `content` (which no compression changes) flipped in every file that holds it."""
+        self.start()  # what was only logged goes into tables
+        self.run("systemctl", "stop", "rollback-agent.service")
+        folder = self.path("/var/lib/rollback-agent/store")
+        whole = {path: held for path in folder.iterdir() if content in (held := path.read_bytes())}
+        if not whole:
+            raise AssertionError("the content was not found in the store")
+        for path, held in whole.items():
+            path.write_bytes(held.replace(content, bytes(byte ^ 255 for byte in content)))
+        self.run("systemctl", "start", "rollback-agent.service")
+        try:
+            yield
+        finally:
+            self.run("systemctl", "stop", "rollback-agent.service")
+            for path, held in whole.items():
+                path.write_bytes(held)
+            self.run("systemctl", "start", "rollback-agent.service")
 
     def outer(self, pid):
         """The pid on this machine of a process that the host knows as `pid`."""

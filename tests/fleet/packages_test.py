@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The three packages on real hosts: units, users, and what removing and purging leave. Needs root and
 build/packages (scripts/package.sh)."""
+import json
 import os
 import sys
 import unittest
@@ -10,8 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from hosts import Fleet  # noqa: E402
+from rig import PACKAGES  # noqa: E402
 
-DEBS = HERE.parents[1] / "build/packages"
+AGENT = "resources: [ { kind: files, name: message, paths: [/etc/motd] } ]\nhealth: [ { unit: dbus.service } ]\n"
 UNITS = {"web1": ["rollback-agent.service", "rollback-recover.service"], "coord": ["rollback-coordinator.service"]}
 
 
@@ -20,7 +22,7 @@ class Packages(unittest.TestCase):
     def setUpClass(cls):
         cls.fleet = Fleet(f"pkg{os.getpid() % 100000}")
         cls.addClassCleanup(cls.fleet.down)
-        cls.fleet.up(1, debs=DEBS, coordinator=True)
+        cls.fleet.up(1, debs=PACKAGES, coordinator=True)
 
     def ask(self, host, *argv):
         return self.fleet.run(host, *argv, check=False).stdout.strip()
@@ -52,21 +54,44 @@ class Packages(unittest.TestCase):
                          "rollback-coordinator")
 
     def test_removing_and_purging_keep_snapshots_and_say_so(self):
-        cases = (("web1", "rollback-agent"), ("coord", "rollback-coordinator"))
-        for host, package in cases:
+        self.configure()
+        for host, package in (("web1", "rollback-agent"), ("coord", "rollback-coordinator")):
+            known = self.known()
             store = f"/var/lib/{package}"
-            self.fleet.run(host, "install", "-D", "-m", "600", "/dev/null", f"{store}/precious")
             self.fleet.run(host, "dpkg", "--remove", package)
-            self.fleet.run(host, "test", "-e", f"{store}/precious")
+            self.assertEqual(self.ask(host, "systemctl", "is-active", f"{package}.service"), "inactive")
+            self.fleet.run(host, "test", "-e", f"{store}/store/CURRENT")
             said = self.fleet.run(host, "dpkg", "--purge", package).stdout
             self.assertIn(f"in {store}", said)
             self.assertIn(f"rm -rf {store}", said)
-            self.fleet.run(host, "test", "-e", f"{store}/precious")
-            self.fleet.copy(host, DEBS, "/var/tmp/debs")
-            deb = next(DEBS.glob(f"{package}_*.deb")).name
-            self.fleet.run(host, "dpkg", "--install", f"/var/tmp/debs/{deb}")
+            self.install(host, package)
             self.assertEqual(self.ask(host, "systemctl", "is-enabled", *UNITS[host]).split(),
                              ["enabled"] * len(UNITS[host]))
+            self.assertEqual(self.known(), known)
+        self.fleet.run("web1", "rollbackctl", "verify", "v1.0.0")
+
+    def configure(self):
+        """Both daemons run with little to do, and the host has recorded a release."""
+        for host, name, text in (("web1", "agent", AGENT), ("coord", "coordinator", "fleet: packages\n")):
+            path = self.fleet.root(host) / "etc/rollback" / f"{name}.yaml"
+            path.write_text(text, encoding="utf-8")
+            self.addCleanup(path.unlink)
+            self.addCleanup(self.fleet.run, host, "systemctl", "stop", f"rollback-{name}.service")
+            self.fleet.run(host, "systemctl", "start", f"rollback-{name}.service")
+        self.fleet.run("web1", "rollbackctl", "snapshot", "v1.0.0")
+
+    def known(self):
+        """What must be there again after a package comes back: releases, history, the fleet's own key."""
+        history = json.loads(self.fleet.run("web1", "rollbackctl", "-o", "json", "history").stdout)["items"]
+        self.assertIn("v1.0.0", [item.get("name") for item in history])
+        key = self.fleet.run("coord", "cat", "/var/lib/rollback-coordinator/coordinator.pub").stdout
+        self.fleet.run("coord", "rollbackctl", "fleet", "hosts", "list")
+        return history, key
+
+    def install(self, host, package):
+        self.fleet.copy(host, PACKAGES, "/var/tmp/debs")
+        deb = next(PACKAGES.glob(f"{package}_*.deb")).name
+        self.fleet.run(host, "dpkg", "--install", f"/var/tmp/debs/{deb}")
 
 
 if __name__ == "__main__":

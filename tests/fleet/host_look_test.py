@@ -1,0 +1,272 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs that only look: plan, diff, show, history, verify, health, status. They say what is so and change
+nothing. Needs root and build/packages."""
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from lone import HOST, LoneHost  # noqa: E402
+from rig import differences, wait_for  # noqa: E402
+
+KEY = "/etc/shop/keys/session.key"
+NOISE = "/etc/shop/noise.bin"
+FORMATS = ("table", "json", "jsonl", "yaml")
+VERBS = ("snapshot", "history", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
+         "run show", "run watch", "run abort", "config", "config check", "fleet", "fleet snapshot", "fleet run watch")
+# what is typed, a word of the sentence
+MISTAKES = (("stauts", "status"), ("run wach", "watch"), ("frobnicate", "--help"), ("status --frobnicate", "--frobnicate"),
+            ("plan --too v2.4.1", "--too"), ("history -n many", "many"), ("history -n -3", "-n"), ("show", "release"),
+            ("diff", "from"), ("run show", "run"), ("diff v2.4.1 v2.5.0 v2.6.0", "v2.6.0"), ("plan --to latest", "latest"),
+            ("show main", "main"), ("diff v2.4 live", "v2.4"), ("verify 20240520", "20240520"), ("-o xml status", "xml"),
+            ("config chekc", "check"), ("run", "subcommand"))
+
+
+def setUpModule():
+    Look.host = host = LoneHost("look")
+    unittest.addModuleCleanup(host.down)
+    noise = host.path(NOISE)
+    noise.parent.mkdir(parents=True, exist_ok=True)
+    noise.write_bytes(Look.noise)
+    host.prepare()
+
+
+class Look(unittest.TestCase):
+    """v2.5.0 is live, broken, and recorded as failed; v2.4.1 is recorded as good."""
+
+    host = None
+    noise = os.urandom(40000)  # bytes that can be found in the store's files
+
+    def setUp(self):
+        if self.host.managed() != self.host.bad:
+            self.restore("v2.4.1")
+            self.host.break_it()
+        self.assertEqual(differences(self.host.bad, self.host.managed()), [])
+
+    def restore(self, release):
+        self.host.reset(release)
+        self.host.path(NOISE).write_bytes(self.noise)
+
+    @contextlib.contextmanager
+    def nothing_changes(self):
+        files, history = self.host.everything(), self.host.must("history").items
+        yield
+        self.assertEqual(differences(files, self.host.everything()), [])
+        self.assertEqual(self.host.must("history").items, history)
+        self.assertEqual(self.host.leftovers(), [])
+
+    def printed(self, form, *words):
+        """Everything that rollbackctl says in this form, and its exit code."""
+        done = self.host.run("rollbackctl", "-o", form, *words, check=False)
+        return done.stdout + done.stderr, done.returncode
+
+    def host_differences(self):
+        """[(gone, added or changed, path)] from v2.4.1 to v2.5.0, told without the agent."""
+        return [re.match(r"(\w+): ([^:]+)", line).groups() for line in differences(self.host.good, self.host.bad)]
+
+    def assert_sentence(self, words, *parts):
+        self.assertEqual(len(words.strip().splitlines()), 1, words)
+        for part in parts:
+            self.assertIn(part, words)
+
+
+class Plan(Look):
+    def test_says_which_units_restart_and_why_and_changes_nothing(self):
+        with self.nothing_changes():
+            plan = self.host.must("plan", "--to", "v2.4.1")
+            again = self.host.must("plan", "--to", "v2.4.1")
+        self.assertEqual(plan.one("plan")["to"], "v2.4.1")
+        self.assertEqual(plan.one("plan")["digest"], again.one("plan")["digest"])
+        steps = {(step["action"], step["subject"]): step["why"] for step in plan.of("step")}
+        self.assertTrue(all(step["why"] and step["reverse"] for step in plan.of("step")), plan)
+        units = {step: why for step, why in steps.items() if step[0] in ("stop", "start", "restart", "reload")}
+        self.assertEqual(set(units), {("stop", "shop.service"), ("start", "shop.service"), ("reload", "nginx.service")})
+        self.assertRegex(units["stop", "shop.service"], r"files/shop-etc changes \(restart_on\)")
+        self.assertRegex(units["reload", "nginx.service"], r"/etc/nginx/\S+ changes")
+        self.assertEqual(plan.of("step")[-1]["subject"], "nginx.service", "nginx reloads last")
+        differing = {path for _, path in self.host_differences()}
+        self.assertEqual({path for _, path in steps if path.startswith("/")}, differing)
+
+    def test_without_a_target_means_the_previous_good_release(self):
+        self.assertEqual(self.host.must("plan").one("plan")["to"], "v2.4.1")
+
+    def test_prints_a_table_with_a_row_for_each_step(self):
+        text, code = self.printed("table", "plan", "--to", "v2.4.1")
+        self.assertEqual(code, 0, text)
+        self.assertRegex(text, r"PHASE +STEP +WHAT +WHY +REVERSE")
+        self.assertRegex(text, r"activate +reload +nginx\.service +its configuration /etc/nginx/\S+ changes +reload it again")
+
+    def test_one_json_object_has_a_schema_in_every_item(self):
+        text, code = self.printed("json", "plan", "--to", "v2.4.1")
+        answer = json.loads(text)
+        self.assertEqual((code, answer["schema"]), (0, "rollbackctl/v1/answer"))
+        self.assertEqual({item["schema"].rpartition("/")[2] for item in answer["items"]}, {"plan", "step", "end"})
+
+    def test_what_is_no_target_is_refused_in_one_sentence(self):
+        with self.nothing_changes():
+            for release, code, word in (("v9.9.9", 2, "v2.4.1"), ("v2.5.0", 2, "red"), ("latest", 1, "latest")):
+                done = self.host.ask("plan", "--to", release)
+                self.assertEqual(done.code, code, done)
+                self.assert_sentence(done.words, release, word)
+
+
+class Diff(Look):
+    def changes(self, *words):
+        return {item["path"]: item for item in self.host.must("diff", *words).of("diff")}
+
+    def test_two_releases_differ_in_exactly_what_the_hosts_differed_in(self):
+        found = self.changes("v2.4.1", "v2.5.0")
+        unit = found.pop("unit shop.service")
+        self.assertEqual(unit["differences"], ["enabled -> disabled"])
+        wanted = self.host_differences()
+        for ours, theirs in (("gone", "removed"), ("added", "added"), ("changed", "changed")):
+            self.assertEqual({path for how, path in wanted if how == ours},
+                             {path for path, item in found.items() if item["change"] == theirs})
+
+    def test_text_is_unified_and_stat_leaves_it_out(self):
+        item = self.changes("v2.4.1", "v2.5.0")["/etc/shop/features.json"]
+        self.assertEqual(item["text"].splitlines(), [
+            "--- /etc/shop/features.json", "+++ /etc/shop/features.json", "@@ -1,1 +1,1 @@",
+            '-{"checkout": "classic", "search": true}', '+{"checkout": "one-click", "search": true, "payments": true}'])
+        self.assertIn("mode 0644 -> 0640", item["differences"])
+        self.assertEqual({item["text"] for item in self.changes("v2.4.1", "v2.5.0", "--stat").values()}, {""})
+
+    def test_live_is_a_name_and_the_default(self):
+        recorded = self.changes("v2.4.1", "v2.5.0")
+        with self.nothing_changes():
+            self.assertEqual(self.changes("v2.4.1"), recorded)
+            self.assertEqual(self.changes("v2.4.1", "live"), recorded)
+            back = self.changes("live", "v2.4.1")
+            self.assertEqual(self.changes("v2.5.0", "live"), {})
+        turned = {"added": "removed", "removed": "added", "changed": "changed"}
+        self.assertEqual({path: turned[item["change"]] for path, item in back.items()},
+                         {path: item["change"] for path, item in recorded.items()})
+
+    def test_an_unknown_release_is_refused(self):
+        done = self.host.ask("diff", "v2.4.1", "v9.9.9")
+        self.assertEqual(done.code, 2, done)
+        self.assert_sentence(done.words, "v9.9.9", "history")
+
+    def test_secrets_are_hashes_wherever_they_could_be_printed(self):
+        path = self.host.path(KEY)
+        old, new, added = path.read_text().strip(), secrets.token_hex(20), secrets.token_hex(20)
+        path.write_text(new + "\n")
+        path.with_name("added.key").write_text(added + "\n")
+        self.host.must("snapshot", "v2.6.0", "--unhealthy-ok")
+        self.addCleanup(path.with_name("added.key").unlink)
+        hashes = [hashlib.sha256(f"{text}\n".encode()).hexdigest() for text in (old, new, added)]
+        for words in (("diff", "v2.4.1"), ("diff", "v2.4.1", "v2.6.0"), ("plan", "--to", "v2.4.1", "-D"),
+                      ("diff", "v2.4.1", "--stat"), ("verify", "v2.4.1"), ("show", "v2.6.0", "--tree")):
+            for form in FORMATS:
+                with self.subTest(words, form=form):
+                    text, _ = self.printed(form, *words)
+                    self.assertIn(KEY, text)
+                    self.assertEqual([each for each in (old, new, added) if each in text], [])
+                    if words[0] == "diff" and "--stat" not in words or "-D" in words:
+                        self.assertEqual([each for each in hashes if each not in text], [])
+        log = self.host.run("journalctl", "--no-pager", "-u", "rollback-agent.service").stdout
+        self.assertEqual([each for each in (old, new, added) if each in log], [])
+
+
+class Records(Look):
+    def test_show_says_what_a_release_is_made_of(self):
+        shown = {item["kind"]: item for item in self.host.must("show", "v2.4.1").of("resource")}
+        self.assertEqual(set(shown), {"nginx", "systemd", "binary", "files", "compose"})
+        files = [path for path, facts in self.host.good.items()
+                 if path.startswith("/etc/shop/") and facts[0].startswith("0o100")]
+        self.assertEqual(shown["files"]["files"], len(files))
+        self.assertEqual([(unit["name"], unit["active"], unit["enablement"]) for unit in shown["systemd"]["units"]],
+                         [("shop.service", True, "enabled")])
+        tree = {item["path"]: item for item in self.host.must("show", "v2.4.1", "--tree").of("path")}
+        self.assertEqual([path for path in self.host.good if path.startswith("/etc/shop") and path not in tree], [])
+        text, code = self.printed("table", "show", "v2.4.1", "--tree")
+        self.assertEqual(code, 0, text)
+        self.assertRegex(text, rf"file +0600 +root:root +\d+ B +{KEY}")
+        self.assertEqual(self.host.ask("show", "v9.9.9").code, 2)
+
+    def test_history_is_the_same_in_every_form(self):
+        items = self.host.must("history").items
+        releases = {item["name"]: item["status"] for item in items if item["schema"].endswith("/revision")}
+        self.assertEqual((releases["v2.4.1"], releases["v2.5.0"]), ("available", "failed"))
+        self.assertEqual(json.loads(self.printed("json", "history")[0])["items"], items)
+        yaml = self.printed("yaml", "history")[0]
+        for item in items:
+            for value in (item["schema"], item.get("snapshot"), item.get("actor")):
+                self.assertIn(f'"{value}"' if value else "", yaml)
+        self.assertEqual(yaml.count("schema:"), len(items) + 1)
+        newest = self.host.must("history", "-n", "1").of("history")
+        self.assertEqual(newest, [item for item in items if item["schema"].endswith("/history")][-1:])
+
+
+class Verify(Look):
+    def test_names_what_differs_until_the_host_is_the_release(self):
+        done = self.host.ask("verify")
+        self.assertEqual(done.code, 2, done)
+        self.assert_sentence(done.words, "good release", "rollbackctl verify")
+        with self.nothing_changes():
+            done = self.host.ask("verify", "v2.4.1")
+        self.assertEqual(done.code, 5, done)
+        self.assertIn("/opt/shop/bin/shop", {item["path"] for item in done.of("diff")})
+        self.restore("v2.4.1")
+        self.assertEqual(self.host.must("verify", "v2.4.1").of("diff"), [])
+        drift = self.host.path("/etc/shop/features.json")
+        drift.write_text("{}\n")
+        done = self.host.ask("verify", "v2.4.1")
+        self.assertEqual((done.code, [item["path"] for item in done.of("diff")]), (5, ["/etc/shop/features.json"]), done)
+        self.assert_sentence(done.words, "1 path", "v2.4.1")
+
+    def test_a_damaged_content_is_named_and_the_rest_still_answers(self):
+        self.restore("v2.4.1")
+        with self.host.damaged_store(self.noise[1000:1100]):
+            done = self.host.ask("verify", "v2.4.1")
+            self.assertEqual((done.code, done.of("diff")), (5, []), done)
+            self.assertIn(NOISE, " ".join(line["text"] for line in done.of("line")))
+            self.assertIn("v2.4.1", done.words)
+            for words in (("history",), ("show", "v2.4.1"), ("diff", "v2.4.1"), ("status",)):
+                self.assertEqual(self.host.ask(*words).code, 0, words)
+        self.assertEqual(self.host.ask("verify", "v2.4.1").code, 0)
+
+
+class Health(Look):
+    def verdict(self):
+        answer = self.host.ask("health")
+        return answer.code, answer.one("health")["verdict"], self.host.must("status").one("status")["health"]
+
+    def test_is_red_with_6_while_a_required_probe_is_red(self):
+        self.assertEqual(self.verdict(), (6, "unhealthy", "unhealthy"))
+        red = [probe for probe in self.host.ask("health").one("health")["probes"] if not probe["green"]]
+        self.assertEqual([(probe["required"], probe["answer"]) for probe in red], [(True, "HTTP 502, expected 200")])
+        self.assertRegex(self.printed("table", "health")[0], r"unhealthy +http http://127\.0\.0\.1/healthz: HTTP 502")
+        self.restore("v2.4.1")
+        wait_for("the shop's answer", lambda: self.host.page(HOST)[0] == 200)
+        self.assertEqual(self.verdict(), (0, "healthy", "healthy"))
+        text, code = self.printed("table", "--detailed-exitcode", "plan", "--to", "v2.4.1")
+        self.assertEqual(code, 3, text)
+
+
+class Words(Look):
+    def test_a_mistake_is_one_sentence_and_exit_code_1(self):
+        for typed, word in MISTAKES:
+            with self.subTest(typed):
+                done = self.host.run("rollbackctl", *typed.split(), check=False)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+                self.assert_sentence(done.stderr, word)
+
+    def test_every_verb_has_help(self):
+        for verb in VERBS:
+            with self.subTest(verb):
+                done = self.host.run("rollbackctl", *verb.split(), "--help", check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("Usage: rollbackctl", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
