@@ -209,7 +209,6 @@ class Configuration(Run):
 
     def goes_back(self, site):
         """A release that holds the path is recorded, left, and reached again."""
-        wait_for("the shop's answer", lambda: self.host.page(HOST)[0] == 200)
         self.host.must("snapshot", "v3.0.0")
         site.write_text("two\n")
         self.assertIn("/var/www/x/index.html", [item["path"] for item in self.host.ask("verify").of("diff")])

@@ -25,11 +25,20 @@ class LoneHost(Rig):
         """v2.4.1 is deployed and recorded, v2.5.0 is live and recorded as failed."""
         self.deploy(["neighbours", "v2.4.1"])
         self.start()
+        self.wait_served()
         self.must("snapshot", "v2.4.1")
         self.good = self.managed()
         self.break_it()
         self.must("snapshot", "v2.5.0", "--unhealthy-ok")
         self.bad = self.managed()
+
+    def reset(self, release, hosts=None):
+        super().reset(release, hosts)
+        self.wait_served()
+
+    def wait_served(self):
+        """nginx reloads after systemctl has returned."""
+        wait_for("the shop's answer", lambda: self.page(HOST)[0] == 200)
 
     def break_it(self):
         self.deploy(["v2.5.0"])
