@@ -124,9 +124,10 @@ void add_fleet_runs(CLI::App& fleet, Session& session) {
   auto list = std::make_shared<RunListRequest>();
   auto* command = run->add_subcommand("list", "Newest first");
   command->callback([&session, list] { ask_and_print(session, session.coordinator(), *list); });
-  const auto with_run = [&](const char* name, const char* help, auto request, bool live) {
+  const auto with_run = [&](const char* name, const char* help, const char* without, auto request,
+                            bool live) {
     auto* chosen = run->add_subcommand(name, help);
-    chosen->add_option("run", request->run, "Its id (default: the newest)");
+    chosen->add_option("run", request->run, fmt::format("Its id (default: {})", without));
     chosen->callback([&session, request, live] {
       if (live)
         watch_rollout(session, *request);
@@ -134,15 +135,16 @@ void add_fleet_runs(CLI::App& fleet, Session& session) {
         ask_and_print(session, session.coordinator(), *request);
     });
   };
-  with_run("show", "Every host of a run and why it is where it is",
+  with_run("show", "Every host of a run and why it is where it is", "the newest",
            std::make_shared<RunShowRequest>(), false);
-  with_run("watch", "Follow a run to its end", std::make_shared<RunWatchRequest>(), true);
-  with_run("resume", "A paused run goes on with the next wave",
-           std::make_shared<RunResumeRequest>(), true);
-  with_run("abort", "No new wave; hosts that were begun finish",
-           std::make_shared<RunAbortRequest>(), false);
-  with_run("undo", "Take back the hosts that a run changed", std::make_shared<RunUndoRequest>(),
+  with_run("watch", "Follow a run to its end", "the newest", std::make_shared<RunWatchRequest>(),
            true);
+  with_run("resume", "A paused run goes on with the next wave", "the one that is paused",
+           std::make_shared<RunResumeRequest>(), true);
+  with_run("abort", "No new wave; hosts that were begun finish", "the one at work or paused",
+           std::make_shared<RunAbortRequest>(), false);
+  with_run("undo", "Take back the hosts that a run changed", "the newest that changed a host",
+           std::make_shared<RunUndoRequest>(), true);
 }
 
 }  // namespace

@@ -75,6 +75,21 @@ std::size_t changed_hosts(const RolloutRecord& state) {
   });
 }
 
+bool has_changed_a_host(const RolloutRecord& state) {
+  return std::any_of(state.hosts.begin(), state.hosts.end(), [](const RolloutHost& host) {
+    switch (host.phase) {
+      case HostPhase::kDone:
+      case HostPhase::kUndoing:
+      case HostPhase::kUndone:
+      case HostPhase::kInconsistent:
+      case HostPhase::kUnknown:
+        return host.changed;
+      default:
+        return false;
+    }
+  });
+}
+
 bool too_many_failed(const RolloutRecord& state) {
   return failed_hosts(state) > state.policy.max_fail.of_rounded_down(state.hosts.size());
 }

@@ -23,6 +23,8 @@ inline constexpr Duration kAnswerGrace = std::chrono::minutes(2);
 [[nodiscard]] std::size_t failed_hosts(const RolloutRecord& state);
 // On the target because this rollout changed them: what an undo would take back.
 [[nodiscard]] std::size_t changed_hosts(const RolloutRecord& state);
+// It did something that lasted, be it that an undo took it back or nobody knows how it ended.
+[[nodiscard]] bool has_changed_a_host(const RolloutRecord& state);
 [[nodiscard]] bool too_many_failed(const RolloutRecord& state);
 
 // Why the rollout may not begin after every host was asked; "" when it may.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "coordinator/rollout/policy.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -109,8 +110,22 @@ Result<RunId> Runner::start(const FleetRollbackRequest& request,
   return id;
 }
 
+Result<RolloutRecord> Runner::run_to_tell(const std::string& run, const RolloutEvent& event) const {
+  if (run.empty() && active_) return *active_;
+  if (!run.empty() || !std::holds_alternative<rollout_event::Undo>(event))
+    return deps_.ledger.find(run);
+  ROLLBACK_ASSIGN(const auto headers, deps_.ledger.newest(0));
+  for (const auto& header : headers) {
+    if (header.dry_run) continue;
+    ROLLBACK_ASSIGN(auto rollout, deps_.ledger.load(header.id));
+    if (has_changed_a_host(rollout)) return rollout;
+  }
+  return fail(ErrorCode::kNotFound,
+              "no run has changed a host of the fleet yet: there is nothing to undo");
+}
+
 Result<RunId> Runner::tell(const std::string& run, const RolloutEvent& event) {
-  ROLLBACK_ASSIGN(auto rollout, deps_.ledger.find(run));
+  ROLLBACK_ASSIGN(auto rollout, run_to_tell(run, event));
   const RunId id = rollout.id;
   if (!active_ || active_->id != id) {
     // A run that is over: only undo takes it up again.

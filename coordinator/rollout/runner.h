@@ -52,7 +52,9 @@ class Runner {
   // it and how to see and end it.
   Result<RunId> start(const FleetRollbackRequest& request, const std::vector<HostRecord>& hosts,
                       const std::string& actor, const std::string& reason);
-  // Resume, Abort or Undo of a run by id, unique prefix, or "" (the newest); its whole id.
+  // Resume, Abort or Undo of a run by id or unique prefix; its whole id. "" is the one at work or
+  // paused; for an Undo, when there is none, the newest that changed a host: were that one undone
+  // already, none before it is taken.
   Result<RunId> tell(const std::string& run, const RolloutEvent& event);
   // The record, its hosts, then what happens until it is over or paused: an End.
   void watch(const RunId& run, const WatcherPtr& watcher);
@@ -84,6 +86,7 @@ class Runner {
   Status apply(const RolloutEvent& event);
   void act(const RunId& run, const RolloutAction& action);
   Status free_for(const RunId* run) const;
+  Result<RolloutRecord> run_to_tell(const std::string& run, const RolloutEvent& event) const;
   Status forget_again(const RolloutRecord& header);
 
   void begin_task(const RunId& run, const HostId& host, Work work, const Digest& digest = {});

@@ -404,5 +404,42 @@ TEST(Runner, UndoSurvivesARestart) {
   EXPECT_THAT(scene.phases(run), ElementsAre(HostPhase::kUndone, HostPhase::kUndone));
 }
 
+TEST(Runner, UndoWithoutARunTakesTheNewestThatChangedAHost) {
+  Scene scene(2);
+  EXPECT_EQ(scene.runner->tell("", rollout_event::Undo{"root"}).error().code, ErrorCode::kNotFound);
+  const RunId run = scene.begin();
+  ASSERT_TRUE(scene.until_over());
+  scene.request.dry_run = true;
+  ASSERT_TRUE(scene.start());
+  ASSERT_TRUE(scene.until_over());
+  EXPECT_EQ(scene.runner->tell("", rollout_event::Undo{"root"}), run);
+  ASSERT_TRUE(scene.until_over());
+  EXPECT_THAT(scene.phases(run), ElementsAre(HostPhase::kUndone, HostPhase::kUndone));
+}
+
+TEST(Runner, UndoWithoutARunDoesNotGoBackFurtherTheSecondTime) {
+  Scene scene(2);
+  const RunId first = scene.begin();
+  ASSERT_TRUE(scene.until_over());
+  const RunId second = scene.begin();
+  ASSERT_TRUE(scene.until_over());
+  ASSERT_EQ(scene.runner->tell("", rollout_event::Undo{"root"}), second);
+  ASSERT_TRUE(scene.until_over());
+  const auto again = scene.runner->tell("", rollout_event::Undo{"root"});
+  ASSERT_FALSE(again);
+  EXPECT_THAT(again.error().message, HasSubstr("run " + second.str() + " has left no host"));
+  EXPECT_THAT(scene.phases(first), ElementsAre(HostPhase::kDone, HostPhase::kDone));
+}
+
+TEST(Runner, AbortWithoutARunMeansTheOneAtWorkNotTheNewest) {
+  Scene scene(2);
+  const RunId older = scene.begin();
+  ASSERT_TRUE(scene.until_over());
+  ASSERT_TRUE(scene.start());
+  ASSERT_TRUE(scene.until_over());
+  ASSERT_TRUE(scene.runner->tell(older.str(), rollout_event::Undo{"root"}));
+  EXPECT_EQ(scene.runner->tell("", rollout_event::Abort{"root"}), older);
+}
+
 }  // namespace
 }  // namespace rollback
