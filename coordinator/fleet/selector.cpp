@@ -44,6 +44,17 @@ bool Selector::matches(const HostRecord& host) const {
   });
 }
 
+std::vector<std::string> Selector::unknown_names(const std::vector<HostRecord>& hosts) const {
+  std::vector<std::string> names;
+  for (const auto& term : terms_) {
+    if (!term.key.empty() || term.glob.find_first_of("*?[\\") != std::string::npos) continue;
+    if (std::none_of(hosts.begin(), hosts.end(),
+                     [&](const HostRecord& host) { return host.name == term.glob; }))
+      names.push_back(term.glob);
+  }
+  return names;
+}
+
 namespace {
 
 std::string shown(const HostSelection& selection) {
@@ -51,6 +62,17 @@ std::string shown(const HostSelection& selection) {
   for (const auto& limit : selection.limit) text += " -l '" + limit + "'";
   for (const auto& exclude : selection.exclude) text += " --exclude '" + exclude + "'";
   return text.empty() ? "no expression" : text.substr(1);
+}
+
+// Left out without a word, a misspelt host would stay where it is, or be taken along.
+Status require_known(const std::vector<Selector>& selectors, const std::vector<HostRecord>& hosts) {
+  for (const auto& selector : selectors) {
+    const auto names = selector.unknown_names(hosts);
+    if (!names.empty())
+      return fail(ErrorCode::kInvalid, "no accepted host is called '" + names.front() +
+                                           "'; 'rollbackctl fleet hosts list' shows who there is");
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,6 +94,10 @@ Result<std::vector<HostRecord>> select_hosts(const std::vector<HostRecord>& host
     return std::any_of(selectors.begin(), selectors.end(),
                        [&](const Selector& selector) { return selector.matches(host); });
   };
+  if (!hosts.empty()) {
+    ROLLBACK_TRY(require_known(limits, hosts));
+    ROLLBACK_TRY(require_known(excludes, hosts));
+  }
   std::vector<HostRecord> chosen;
   for (const auto& host : hosts)
     if ((limits.empty() || any(limits, host)) && !any(excludes, host)) chosen.push_back(host);

@@ -17,6 +17,8 @@ class Selector {
   // "web*", "role=web,dc=fra*", "!web3". kInvalid for empty terms.
   static Result<Selector> parse(std::string_view expression);
   [[nodiscard]] bool matches(const HostRecord& host) const;
+  // Plain names in it that no host has: slips of the pen, whereas a glob may match nobody.
+  [[nodiscard]] std::vector<std::string> unknown_names(const std::vector<HostRecord>& hosts) const;
 
  private:
   struct Term {
@@ -28,7 +30,7 @@ class Selector {
 };
 
 // Those of `hosts` that any limit matches (all without limits) and no exclude does, in order.
-// kNotFound when none is left.
+// kNotFound when none is left, kInvalid when a host is named that there is not.
 Result<std::vector<HostRecord>> select_hosts(const std::vector<HostRecord>& hosts,
                                              const HostSelection& selection);
 

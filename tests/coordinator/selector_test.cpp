@@ -68,6 +68,19 @@ TEST(Selector, RefusesEmptyTerms) {
   }
 }
 
+TEST(Selector, RefusesANameThatNobodyHas) {
+  for (const auto& selection : std::vector<HostSelection>{{{"web9"}, {}},
+                                                          {{"web1", "web9"}, {}},
+                                                          {{"!web9"}, {}},
+                                                          {{"web*,!web9"}, {}},
+                                                          {{"web*"}, {"web9"}}}) {
+    const auto refused = select_hosts(fleet(), selection);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(refused.error().message, HasSubstr("'web9'"));
+  }
+}
+
 TEST(Selector, SaysWhenNobodyIsLeft) {
   const auto none = select_hosts(fleet(), {{"mail*"}, {}});
   ASSERT_FALSE(none);
