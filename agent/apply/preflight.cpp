@@ -71,6 +71,11 @@ Status check_all_flags(const PreflightInput& input) {
     paths.insert(step.subject);
     paths.insert(parent_of(step.subject));
   }
+  for (const auto& stage : input.stages.paths()) {
+    const auto home = parent_of(stage);  // made by the first run on its mount
+    ROLLBACK_ASSIGN(const auto found, find_live(input.root, home));
+    paths.insert(found ? home : parent_of(home));
+  }
   for (const auto& path : paths) ROLLBACK_TRY(check_flags(input.root, path));
   return {};
 }

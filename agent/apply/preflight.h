@@ -22,8 +22,9 @@ struct PreflightInput {
   std::size_t preview_bytes = 0;
 };
 
-// Directories that must go hold nothing but what the plan removes; no changed path and no directory
-// of one is immutable or append-only (kDenied); every mount has room (kNoSpace).
+// Directories that must go hold nothing but what the plan removes; no changed path, no directory of
+// one and no place of a stage is immutable or append-only (kDenied); every mount has room
+// (kNoSpace).
 Status check_files(const PreflightInput& input);
 
 // kConflict above `limit` removals of what no release recorded; names the first ones.

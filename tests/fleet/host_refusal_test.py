@@ -13,6 +13,10 @@ from rig import differences  # noqa: E402
 
 SITE = "/etc/nginx/sites-available/shop"
 UNIT = "/etc/systemd/system/shop.service"
+# Written, removed, a directory whose entries change, the place of the stage.
+FLAGGED = ((SITE, "i", "chattr -i"), ("/etc/shop/rates-2025.csv", "i", "chattr -i"),
+           ("/etc/shop/payments", "i", "chattr -i"), ("/etc", "i", "chattr -i"),
+           ("/etc/shop/features.json", "a", "chattr -a"), ("/etc/systemd/system", "a", "chattr -a"))
 
 
 class Refusal(unittest.TestCase):
@@ -70,14 +74,44 @@ class Refusal(unittest.TestCase):
         self.record_with("v1.0.2", UNIT, "Restart=always", "Restart=sometimes")
         self.assert_refused("v1.0.2", "v1.0.2", "sometimes", f"{UNIT}:9")
 
-    def test_no_space_where_the_files_go(self):
-        self.host.run("sh", "-c", "cp -a /opt /var/tmp/opt && mount -t tmpfs -o size=40m,mode=755 full /opt && "
+    def mount_opt(self, options):
+        """/opt, where the binary goes, on a file system of its own."""
+        self.host.run("sh", "-c", f"cp -a /opt /var/tmp/opt && mount -t tmpfs -o mode=755,{options} full /opt && "
                       "cp -aT /var/tmp/opt /opt && systemctl restart shop.service rollback-agent.service")
         self.addCleanup(self.host.run, "sh", "-c", "umount -l /opt && rm -rf /var/tmp/opt && "
                         "systemctl restart shop.service rollback-agent.service")
+
+    def assert_refused_on_opt(self, *words):
+        def entries():  # the hash of the host sees what is below the mount
+            return {path: path.lstat()[:9] for path in self.host.inside("/opt").rglob("*")}
+
+        before = entries()
+        self.assertTrue(before)
+        self.assert_refused("v2.4.1", *words)
+        self.assertEqual(entries(), before)
+
+    def test_no_space_where_the_files_go(self):
+        self.mount_opt("size=40m")
         self.host.run("sh", "-c", "head -c 30M /dev/zero > /opt/filler")
-        self.assert_refused("v2.4.1", "/opt", "MiB")
-        self.assertEqual([path for path in self.host.inside("/opt").rglob(".rollback/*")], [])
+        self.assert_refused_on_opt("/opt", "MiB")
+
+    def test_no_inodes_where_the_files_go(self):
+        self.mount_opt("size=200m,nr_inodes=60")
+        self.assert_refused_on_opt("/opt", "inodes")
+
+    def test_a_file_system_that_was_made_read_only(self):
+        self.mount_opt("size=200m")
+        self.host.run("mount", "-o", "remount,ro", "/opt")
+        self.assert_refused_on_opt("/opt/shop/bin/shop", "read-only")
+
+    def test_flags_that_forbid_what_the_run_would_do(self):
+        for path, flag, what in FLAGGED:
+            with self.subTest(path=path, flag=flag):
+                self.host.run("chattr", f"+{flag}", path)
+                try:
+                    self.assert_refused("v2.4.1", path, what)
+                finally:
+                    self.host.run("chattr", f"-{flag}", path)
 
     def test_content_that_the_store_lost(self):
         with self.host.damaged_store(self.noise[1000:1100]):
