@@ -5,6 +5,7 @@ changed. Needs root and build/packages."""
 import contextlib
 import os
 import socket
+import stat
 import subprocess
 import sys
 import unittest
@@ -40,6 +41,15 @@ DRY = (("rollback", "--to", "--dry-run", "-y"), ("rollback", "--to", "v2.4.1", "
 # What a hostile neighbour may send: nothing, text, lengths that lie, a message that ends in the middle.
 FRAMES = (b"", b"\0", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 4, b"\xff" * 64, b"\0\0\0\0" * 16, b"\x7f\xff\xff\xff" + b"A" * 4096,
           b"\0\0\1\0" + b"B" * 10, b"\x10\0\0\0" + b"C" * 16, b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0CURVE" + b"\0" * 48, os.urandom(1 << 20))
+
+# Names come and go, and one file grows, as fast as the host can.
+MOTION = """
+open my $log, '>>', '/etc/shop/motion.log';
+while (1) {
+  for my $n (1..20) { open my $f, '>', "/etc/shop/motion-$n.conf"; close $f; syswrite $log, "line\\n"; }
+  unlink "/etc/shop/motion-$_.conf" for 1..20;
+}
+"""
 
 
 class Bad(unittest.TestCase):
@@ -139,12 +149,39 @@ class Alone(Bad):
             self.assert_sentence(done.words, path)
 
     def test_what_is_no_file_is_left_alone(self):
-        pipe = self.host.path("/etc/shop/pipe")
-        os.mkfifo(pipe)
-        self.addCleanup(pipe.unlink)
+        special = {self.host.path(f"/etc/shop/{name}"): kind for name, kind in (
+            ("pipe", stat.S_IFIFO), ("door", stat.S_IFSOCK), ("tty", stat.S_IFCHR))}
+        for path, kind in special.items():
+            os.mknod(path, kind | 0o600, os.makedev(5, 0))
+            self.addCleanup(path.unlink)
         done = self.host.ask("snapshot", "v2.6.0", "--unhealthy-ok")
         self.assertEqual(done.code, 0, done)
-        self.assertTrue(pipe.is_fifo())
+        self.assertEqual({path: stat.S_IFMT(path.lstat().st_mode) for path in special}, special)
+
+    def test_a_tree_in_motion_is_captured_whole_or_not_at_all(self):
+        self.host.run("systemd-run", "-q", "--unit=motion", "perl", "-e", MOTION)
+        self.addCleanup(self.host.run, "sh", "-c", "rm -f /etc/shop/motion*")
+        self.addCleanup(self.host.run, "systemctl", "stop", "motion.service")
+        wait_for("the files", self.host.path("/etc/shop/motion.log").exists)
+        before, recorded, refused = self.labels(), [], []
+
+        def capture():
+            label = f"v3.1.{len(recorded) + len(refused)}"
+            done = self.host.ask("snapshot", label, "--unhealthy-ok")
+            if done.code == 0:
+                recorded.append(label)
+                return False
+            self.assertEqual(done.code, 2, done)
+            self.assert_sentence(done.words, "/etc/shop/motion")
+            refused.append(label)
+            return True
+
+        wait_for("a capture that is refused", capture, 60)
+        self.assertEqual(self.labels() - before, set(recorded))
+        self.assertEqual(self.host.ask("show", refused[0]).code, 2)
+
+    def labels(self):
+        return {item["name"] for item in self.host.must("history").of("revision")}
 
     def test_garbage_on_the_agents_socket_is_dropped(self):
         pid = self.host.main_pid(HOST, "rollback-agent.service")
