@@ -22,12 +22,13 @@ class RolloutCase(unittest.TestCase):
     """Every test begins with v2.5.0 over v2.4.1 on all hosts; v2.4.0 (the same content) is known to web1 and web2."""
 
     rig = None  # boot() makes it
+    wants_good_units = False  # to ask a whole host takes a while
 
     def setUp(self):
         self.webs = self.rig.webs
         self.rig.reset("v2.4.1")
         self.good = on_all(self.rig.hash_host, self.webs)
-        self.good_units = on_all(self.rig.units, self.webs)
+        self.good_units = on_all(self.rig.units, self.webs) if self.wants_good_units else {}
         self.rig.deploy(["v2.5.0"])
         self.bad = on_all(self.rig.hash_host, self.webs)
         self.bad_units = on_all(self.rig.units, self.webs)

@@ -143,7 +143,7 @@ class Budget(PolicyCase):
         self.assertEqual(short.code, 9, short)
         self.addCleanup(self.signal, "CONT")
         self.signal("STOP")
-        answer = self.fleet("--to", "v2.4.1", "--timeout", "5s", "-y")
+        answer = self.fleet("--to", "v2.4.1", "--timeout", "2s", "-y")
         self.signal("CONT")
         self.assertEqual(answer.code, 9, answer)
         run = answer.of("rollout")[0]["id"]

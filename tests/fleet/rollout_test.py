@@ -15,6 +15,8 @@ def setUpModule():
 
 
 class Rollout(RolloutCase):
+    wants_good_units = True
+
     def test_every_host_is_exactly_what_it_was(self):
         answer = self.fleet("--to", "v2.4.1", "-y")
         self.assertEqual(answer.code, 0, answer)
