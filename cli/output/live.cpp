@@ -83,9 +83,9 @@ void Board::take(const Reply& reply) {
 std::string Board::head(WallTime now) const {
   std::map<HostPhase, std::size_t> counts;
   for (const auto& [name, host] : hosts_) ++counts[host.phase];
-  std::string text = fmt::format("{} -> {}  {}  {} of {}", rollout_.id.str(), rollout_.to,
-                                 to_string(rollout_.state), clock_text(now - rollout_.budget_begin()),
-                                 clock_text(rollout_.policy.timeout));
+  std::string text = fmt::format(
+      "{} -> {}  {}  {} of {}", rollout_.id.str(), rollout_.to, to_string(rollout_.state),
+      clock_text(now - rollout_.budget_begin()), clock_text(rollout_.policy.timeout));
   for (const auto& [phase, count] : counts) text += fmt::format("  {} {}", count, to_string(phase));
   return cut(text, session_.terminal.width) + '\n';
 }

@@ -61,7 +61,9 @@ class Machine {
   void say(std::string line) { step_.said.push_back(std::move(line)); }
   void refuse(std::string why) { step_.accepted = fail(ErrorCode::kConflict, std::move(why)); }
   [[nodiscard]] std::size_t count(HostPhase phase) const { return count_phase(state(), phase); }
-  [[nodiscard]] bool timed_out() const { return now_ - state().budget_begin() > state().policy.timeout; }
+  [[nodiscard]] bool timed_out() const {
+    return now_ - state().budget_begin() > state().policy.timeout;
+  }
   [[nodiscard]] const RolloutRecord& state() const { return step_.state; }
   RolloutRecord& state() { return step_.state; }
 

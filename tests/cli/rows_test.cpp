@@ -99,7 +99,8 @@ TEST(Rows, OfRevisions) {
   const Revision revision{*RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true, "3f2a90c1"};
   const RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
   EXPECT_THAT(table(reply_of(item)), HasSubstr("v2.4.1@2"));
-  EXPECT_THAT(table(reply_of(item)), HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000  3f2a90c1"));
+  EXPECT_THAT(table(reply_of(item)),
+              HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000  3f2a90c1"));
 }
 
 TEST(Rows, OfHistoryEntries) {
