@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 
 #include "agent/apply/recovery.h"
@@ -18,12 +17,10 @@
 #include "agent/service/identity.h"
 #include "agent/service/self_check.h"
 #include "core/version.h"
+#include "protocol/daemon.h"
 
 namespace rollback {
 namespace {
-
-volatile std::sig_atomic_t stopping = 0;
-Poller* signalled_poller = nullptr;
 
 struct Arguments {
   std::string config = "/etc/rollback/agent.yaml";
@@ -31,37 +28,11 @@ struct Arguments {
   std::string socket = "/run/rollback-agent/agent.sock";
 };
 
-void stop_on_signals(Poller& poller) {
-  signalled_poller = &poller;
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    stopping = 1;
-    signalled_poller->wake();
-  };
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
-Result<std::string> read_configuration(const Directory& root, const std::string& path) {
-  if (!is_canonical_path(path))
-    return fail(ErrorCode::kInvalid, "--config " + path + ": give an absolute path");
-  ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
-  ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
-  return file.read_all(1024 * 1024);
-}
-
 Result<ConfigurationOnDisk> configuration_on_disk(const Directory& root, const std::string& path,
                                                   const std::string& loaded) {
   ROLLBACK_ASSIGN(const auto text, read_configuration(root, path));
   ROLLBACK_ASSIGN(auto options, AgentOptions::parse(text, path));
   return ConfigurationOnDisk{std::move(options), text == loaded};
-}
-
-Result<Directory> open_state(const Directory& root, const std::string& path) {
-  if (!is_canonical_path(path))
-    return fail(ErrorCode::kInvalid, "--state " + path + ": give an absolute path");
-  return root.open_directory(path.substr(1), Crossing::kAllow);
 }
 
 Status prove_ready(const Directory& root, const AgentOptions& options) {
@@ -141,12 +112,12 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
   Agent agent(
-      {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stopping != 0; },
+      {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stop_asked(); },
        [](const std::string& text) { spdlog::info("{}", text); }},
       std::move(targets), std::move(link));
   ROLLBACK_TRY(run_worker.post({"finishing an interrupted run", std::chrono::minutes(15),
                                 [&] { finish_interrupted(host); }}));
-  ROLLBACK_ASSIGN(const auto socket, socket_options(arguments.socket, options));
+  ROLLBACK_ASSIGN(const auto socket, door_options(arguments.socket, options.operators_group));
   ROLLBACK_TRY(agent.listen(socket));
   ROLLBACK_TRY(notify_ready());
   spdlog::info("ready: host {} ({}), {} resources", identity.host.name, identity.host.id.str(),

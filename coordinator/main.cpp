@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // rollback-coordinator: names concrete classes and starts the loop.
 #include <fmt/format.h>
-#include <grp.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdlib>
 
 #include "coordinator/service/coordinator.h"
 #include "coordinator/service/notify.h"
 #include "coordinator/store/rocks_state_store.h"
 #include "core/version.h"
+#include "protocol/daemon.h"
 
 namespace rollback {
 namespace {
@@ -20,60 +19,20 @@ constexpr Duration kTurn = std::chrono::milliseconds(100);
 constexpr int kIoThreads = 2;
 constexpr const char* kKeyName = "coordinator";
 
-volatile std::sig_atomic_t stopping = 0;
-Poller* signalled_poller = nullptr;
-
 struct Arguments {
   std::string config = "/etc/rollback/coordinator.yaml";
   std::string state = "/var/lib/rollback-coordinator";
   std::string socket = "/run/rollback-coordinator/coordinator.sock";
 };
 
-void stop_on_signals(Poller& poller) {
-  signalled_poller = &poller;
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    stopping = 1;
-    signalled_poller->wake();
-  };
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
-Status check_absolute(const std::string& path) {
-  if (path.size() > 1 && path.starts_with('/')) return {};
-  return fail(ErrorCode::kInvalid, "'" + path + "' is not an absolute path");
-}
-
 Result<CoordinatorOptions> load_options(const Directory& root, const std::string& path) {
-  ROLLBACK_TRY(check_absolute(path));
-  ROLLBACK_ASSIGN(const auto parent, open_parent(root, path.substr(1), Crossing::kAllow));
-  ROLLBACK_ASSIGN(const auto file, parent.directory.open_file(parent.name));
-  ROLLBACK_ASSIGN(const auto text, file.read_all(1024 * 1024));
+  ROLLBACK_ASSIGN(const auto text, read_configuration(root, path));
   return CoordinatorOptions::parse(text, path);
-}
-
-Result<Directory> open_state(const Directory& root, const std::string& path) {
-  ROLLBACK_TRY(check_absolute(path));
-  return root.open_directory(path.substr(1), Crossing::kAllow);
-}
-
-Result<DoorOptions> socket_options(const std::string& path, const CoordinatorOptions& options) {
-  DoorOptions door;
-  door.path = path;
-  if (options.operators_group.empty()) return door;
-  const group* const found = getgrnam(options.operators_group.c_str());
-  if (found == nullptr)
-    return fail(ErrorCode::kNotFound, "operators_group: there is no group '" +
-                                          options.operators_group + "' on this host");
-  door.operator_gid = found->gr_gid;
-  return door;
 }
 
 Status run_loop(Coordinator& coordinator, const Clock& clock) {
   BootTime next{};
-  while (stopping == 0) {
+  while (!stop_asked()) {
     ROLLBACK_TRY(coordinator.turn(kTurn));
     // Not at every turn: systemd queues ten, and the next one blocks while it reloads.
     if (clock.boot() < next) continue;
@@ -97,7 +56,7 @@ Status serve(const Arguments& arguments) {
   stop_on_signals(poller);
   ZmqContext context(kIoThreads);
   ROLLBACK_ASSIGN(const auto zap, ZapAuthenticator::start(context));
-  ROLLBACK_ASSIGN(const auto socket, socket_options(arguments.socket, options));
+  ROLLBACK_ASSIGN(const auto socket, door_options(arguments.socket, options.operators_group));
   ROLLBACK_ASSIGN(const auto coordinator,
                   Coordinator::start({options, keys, ledger, context, *zap, poller, clock, random,
                                       [](const std::string& line) { spdlog::info("{}", line); }},

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/plan/diff.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -56,11 +59,42 @@ void drop_implied(std::vector<PathChange>& changes) {
   });
 }
 
+// Every path of a hard-link group -> all names of the group.
+std::map<std::string, std::string> links_of(const HostState& state) {
+  std::map<std::string, std::string> links;
+  for (const auto& group : state.snapshot.hard_links)
+    for (const auto& path : group) links[path] = fmt::format("{}", fmt::join(group, "\n"));
+  return links;
+}
+
+// Which names are one file is content too, though each of them looks the same.
+void compare_links(const HostState& from, const HostState& to, std::vector<PathChange>& changes) {
+  const auto before = links_of(from);
+  const auto after = links_of(to);
+  std::set<std::string> changed;
+  for (const auto& [path, group] : before)
+    if (const auto other = after.find(path); other == after.end() || other->second != group)
+      changed.insert(path);
+  for (const auto& [path, group] : after)
+    if (!before.contains(path)) changed.insert(path);
+  for (const auto& path : changed) {
+    if (!from.manifest.contains(path) || !to.manifest.contains(path)) continue;
+    const auto at = std::lower_bound(
+        changes.begin(), changes.end(), path,
+        [](const PathChange& change, const std::string& p) { return change.path < p; });
+    if (at != changes.end() && at->path == path)
+      at->differences.push_back("hard links");
+    else
+      changes.insert(at, {path, "changed", {"hard links"}});
+  }
+}
+
 }  // namespace
 
 std::vector<PathChange> compare_states(const HostState& from, const HostState& to) {
   std::vector<PathChange> changes;
   compare_paths(from.manifest, to.manifest, changes);
+  compare_links(from, to, changes);
   drop_implied(changes);
   const Units before = units_of(from);
   const Units after = units_of(to);

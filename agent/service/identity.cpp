@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/identity.h"
 
-#include <grp.h>
 #include <unistd.h>
 
 #include <array>
@@ -65,18 +64,6 @@ Result<std::vector<LinkTarget>> load_targets(const Directory& root, const AgentO
     }
   }
   return targets;
-}
-
-Result<DoorOptions> socket_options(const std::string& path, const AgentOptions& options) {
-  DoorOptions door;
-  door.path = path;
-  if (options.operators_group.empty()) return door;
-  const group* const found = getgrnam(options.operators_group.c_str());
-  if (found == nullptr)
-    return fail(ErrorCode::kNotFound, "operators_group: there is no group '" +
-                                          options.operators_group + "' on this host");
-  door.operator_gid = found->gr_gid;
-  return door;
 }
 
 void finish_interrupted(Host& host) {

@@ -24,7 +24,6 @@ Result<Identity> load_identity(const Directory& state, const AgentOptions& optio
                                const Clock& clock, Random& random);
 // Every endpoint with every key of it; the key files are read below `root`.
 Result<std::vector<LinkTarget>> load_targets(const Directory& root, const AgentOptions& options);
-Result<DoorOptions> socket_options(const std::string& path, const AgentOptions& options);
 // What a crash left to do: units and the record of a run whose files are decided already.
 void finish_interrupted(Host& host);
 

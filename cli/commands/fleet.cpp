@@ -143,8 +143,18 @@ void add_fleet_runs(CLI::App& fleet, Session& session) {
            std::make_shared<RunResumeRequest>(), true);
   with_run("abort", "No new wave; hosts that were begun finish", "the one at work or paused",
            std::make_shared<RunAbortRequest>(), false);
-  with_run("undo", "Take back the hosts that a run changed", "the newest that changed a host",
-           std::make_shared<RunUndoRequest>(), true);
+  auto undo = std::make_shared<RunUndoRequest>();
+  command = run->add_subcommand("undo", "Take back the hosts that a run changed");
+  command->add_option("run", undo->run, "Its id (default: the newest that changed a host)");
+  command->add_option("-m,--reason", session.reason, "Why; kept in every history")
+      ->type_name("WHY");
+  command->add_flag("-y,--yes", session.yes, "Do not ask");
+  command->callback([&session, undo] {
+    const std::string which = undo->run.empty() ? "the newest run" : "run " + undo->run;
+    if (!confirmed(session, "Take back every host that " + which + " changed?"))
+      return refuse(session, "not confirmed; nothing was changed");
+    watch_rollout(session, *undo);
+  });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "coordinator/fleet/selector.h"
+#include "coordinator/service/undo_watcher.h"
 #include "core/version.h"
 #include "protocol/keys.h"
 
@@ -90,7 +91,7 @@ void FleetVerbs::serve(const Command& command, const std::string& actor,
           [&](const RunWatchRequest& r) { watch_run(r, asked); },
           [&](const RunAbortRequest& r) { tell_run(r.run, ev::Abort{actor}, false, asked); },
           [&](const RunResumeRequest& r) { tell_run(r.run, ev::Resume{actor}, true, asked); },
-          [&](const RunUndoRequest& r) { tell_run(r.run, ev::Undo{actor}, true, asked); },
+          [&](const RunUndoRequest& r) { undo(r.run, actor, asked); },
           [&](const auto&) {
             refuse(*watcher, {ErrorCode::kDenied, "that is served by the agent of a host"});
           },
@@ -263,6 +264,11 @@ void FleetVerbs::watch_run(const RunWatchRequest& request, const Asked& asked) {
   const auto run = deps_.fleet.ledger.find(request.run);
   if (!run) return refuse(*asked.watcher, run.error());
   deps_.runner.watch(run->id, asked.watcher);
+}
+
+void FleetVerbs::undo(const std::string& run, const std::string& actor, const Asked& asked) {
+  const WatcherPtr watcher = std::make_shared<UndoWatcher>(asked.watcher);
+  tell_run(run, ev::Undo{actor}, true, {asked.actor, asked.reason, watcher});
 }
 
 void FleetVerbs::tell_run(const std::string& run, const RolloutEvent& event, bool watching,

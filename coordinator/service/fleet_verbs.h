@@ -44,6 +44,7 @@ class FleetVerbs {
   void list_runs(const RunListRequest& request, const Asked& asked);
   void show_run(const RunShowRequest& request, const Asked& asked);
   void watch_run(const RunWatchRequest& request, const Asked& asked);
+  void undo(const std::string& run, const std::string& actor, const Asked& asked);
   void tell_run(const std::string& run, const RolloutEvent& event, bool watching,
                 const Asked& asked);
   // Sends the refusal itself when there is none to ask.

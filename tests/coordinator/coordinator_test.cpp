@@ -253,6 +253,28 @@ TEST_F(CoordinatorTest, TakesTheFleetBack) {
   EXPECT_THAT(asking.all<RolloutRecord>().front().actor, HasSubstr("root"));
 }
 
+TEST_F(CoordinatorTest, WhoAskedForAnUndoGotItWhenEveryHostIsBack) {
+  TestAgent& web1 = make_member("web1");
+  auto& asking = ask(FleetRollbackRequest{"v2.4.1", {}, {}, false});
+  prepare(web1);
+  commit(web1);
+  ASSERT_TRUE(until([&] { return asking.end.has_value(); }));
+  auto& undoing = ask(RunUndoRequest{});
+  const Command command = next_command(web1);
+  ASSERT_TRUE(std::holds_alternative<UndoRequest>(command.body));
+  RunRecord record;
+  record.id = command.run;
+  record.kind = RunKind::kUndo;
+  record.outcome = RunOutcome::kSucceeded;
+  record.changed = true;
+  web1.reply(command, record);
+  web1.reply(command, End{ExitCode::kDone, true, std::nullopt});
+  ASSERT_TRUE(until([&] { return undoing.end.has_value(); }));
+  EXPECT_EQ(undoing.end->exit_code, ExitCode::kDone);
+  EXPECT_FALSE(undoing.end->error);
+  EXPECT_EQ(answer_to(RunWatchRequest{}).exit_code, ExitCode::kRestored);  // what became of the run
+}
+
 TEST_F(CoordinatorTest, ARunOutlivesTheConnectionThatBeganItAndARestart) {
   TestAgent& web1 = make_member("web1");
   ask(FleetRollbackRequest{"v2.4.1", {}, {}, false});

@@ -61,7 +61,7 @@ class Afterwards(PolicyCase):
         self.assertEqual((newest[0]["dry_run"], newest[1]["id"]), (True, run))
 
         undone = self.fleet("run", "undo")
-        self.assertEqual((undone.code, undone.of("rollout")[0]["id"]), (4, run), undone)
+        self.assertEqual((undone.code, undone.of("rollout")[0]["id"]), (0, run), undone)
         self.assert_at(web1="bad", web2="bad", web3="bad")
         for host in self.webs:
             self.assertEqual(self.rig.page(host)[0], 502, host)

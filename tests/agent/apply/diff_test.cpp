@@ -66,6 +66,22 @@ TEST(Diff, KeepsADirectoryWhoseDifferenceNoEntryTells) {
               ElementsAre(PathChange{"/etc/shop", "changed", {"content"}}));
 }
 
+TEST(Diff, SaysWhichNamesAreNoLongerOneFile) {
+  auto from = with({{"/srv/a", file("1")}, {"/srv/b", file("1")}, {"/srv/c", file("1")}});
+  auto to = from;
+  from.snapshot.hard_links = {{"/srv/a", "/srv/b"}};
+  EXPECT_THAT(compare_states(from, from), IsEmpty());
+  EXPECT_THAT(compare_states(from, to),
+              ElementsAre(PathChange{"/srv/a", "changed", {"hard links"}},
+                          PathChange{"/srv/b", "changed", {"hard links"}}));
+  to.snapshot.hard_links = {{"/srv/a", "/srv/b", "/srv/c"}};
+  to.manifest["/srv/a"] = file("2");
+  EXPECT_THAT(compare_states(from, to),
+              ElementsAre(PathChange{"/srv/a", "changed", {"content", "hard links"}},
+                          PathChange{"/srv/b", "changed", {"hard links"}},
+                          PathChange{"/srv/c", "changed", {"hard links"}}));
+}
+
 TEST(Diff, NamesUnitsAfterPaths) {
   HostState from = with({{"/opt/shop", file("1")}});
   HostState to = with({{"/opt/shop", file("2")}});

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// How both daemons start and end: where their configuration and state are, who may use the socket,
+// which signals stop the loop.
+#pragma once
+
+#include <string>
+
+#include "core/fs/directory.h"
+#include "protocol/poller.h"
+#include "protocol/unix_channel.h"
+
+namespace rollback {
+
+// The text behind `--config PATH`, at most 1 MiB. kInvalid unless the path is absolute.
+Result<std::string> read_configuration(const Directory& root, const std::string& path);
+// The directory behind `--state PATH`. kInvalid unless the path is absolute.
+Result<Directory> open_state(const Directory& root, const std::string& path);
+
+// The socket at `path`, for root and for members of `operators_group` ("": nobody else); kNotFound
+// when this host has no such group.
+Result<DoorOptions> door_options(const std::string& path, const std::string& operators_group);
+
+// From here on SIGTERM and SIGINT wake `poller`, which must live until the end, and SIGPIPE is
+// ignored. Once per process.
+void stop_on_signals(Poller& poller);
+[[nodiscard]] bool stop_asked() noexcept;
+
+}  // namespace rollback
