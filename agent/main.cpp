@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <thread>
 
 #include "agent/apply/recovery.h"
 #include "agent/platform/notify.h"
@@ -21,6 +23,8 @@
 
 namespace rollback {
 namespace {
+
+constexpr unsigned kMostReaders = 8;
 
 struct Arguments {
   std::string config = "/etc/rollback/agent.yaml";
@@ -82,6 +86,7 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_ASSIGN(const auto identity, load_identity(state, options, clock, random));
   ROLLBACK_ASSIGN(const auto run_systemd, Systemd::connect(clock, random));
   ROLLBACK_ASSIGN(const auto probe_systemd, Systemd::connect(clock, random));
+  ReadPool readers(std::clamp(std::thread::hardware_concurrency(), 1U, kMostReaders));
   const Platform platform{root, *run_systemd->services, run_systemd->programs};
   const auto resources = make_resources(options.resources, platform);
   const RunDeps deps{root,
@@ -92,6 +97,7 @@ Status serve(const Arguments& arguments) {
                      snapshots,
                      blobs,
                      runs,
+                     readers,
                      *run_systemd->services,
                      run_systemd->programs,
                      run_systemd->prober,

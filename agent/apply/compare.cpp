@@ -33,8 +33,8 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   Comparison result;
   ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target.snapshot));
   HashingSink sink;
-  ROLLBACK_ASSIGN(result.origin.state,
-                  capture(deps.root, deps.resources, sink, {}, &result.target.snapshot));
+  ROLLBACK_ASSIGN(result.origin.state, capture(deps.root, deps.resources, sink, deps.readers, {},
+                                               &result.target.snapshot));
   result.origin.trees = sink.trees();
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),

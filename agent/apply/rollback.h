@@ -30,6 +30,7 @@ struct RunDeps {
   SnapshotStore& snapshots;
   BlobStore& blobs;
   RunStore& runs;
+  ReadPool& readers;
   ServiceManager& services;
   ProgramRunner& programs;
   Prober& prober;

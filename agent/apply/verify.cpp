@@ -47,7 +47,7 @@ Result<std::vector<std::string>> compare_host(const RunDeps& deps, const HostSta
                                               const std::string& name) {
   HashingSink sink;
   ROLLBACK_ASSIGN(const HostState live,
-                  capture(deps.root, deps.resources, sink, {}, &wanted.snapshot));
+                  capture(deps.root, deps.resources, sink, deps.readers, {}, &wanted.snapshot));
   ROLLBACK_ASSIGN(const Plan plan, make_plan({live, wanted, name, name, deps.options.resources}));
   std::vector<std::string> found;
   for (const auto& step : plan.steps)

@@ -113,10 +113,11 @@ Status HashingSink::put_tree(const Tree& tree) {
 }
 
 Result<HostState> capture(const Directory& root, const Resources& resources, ContentSink& sink,
+                          ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
                           const Snapshot* target) {
   ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(root));
-  CaptureSession session{root, owners, sink, progress, {}, {}, {}};
+  CaptureSession session{root, owners, sink, readers, progress, {}, {}, {}};
   Capture capture(session, resources, target);
   HostState state;
   for (const auto& resource : resources) {

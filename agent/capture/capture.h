@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/capture/read_pool.h"
 #include "agent/resources/resource.h"
 #include "core/clock.h"
 #include "core/fs/directory.h"
@@ -23,7 +24,7 @@ namespace rollback {
 class ContentSink {
  public:
   virtual ~ContentSink() = default;
-  virtual Result<Digest> put_content(std::string_view bytes) = 0;
+  virtual Result<Digest> put_content(std::string_view bytes) = 0;  // any thread
   virtual Status put_tree(const Tree& tree) = 0;
 };
 
@@ -47,15 +48,15 @@ struct CaptureProgress {
 // Staging directories (kStageName at any level) are never captured.
 inline constexpr std::string_view kStageName = ".rollback";
 
-// `root` is what the resources' Platform has. `progress` may be empty; it is called after each
-// file.
+// `root` is what the resources' Platform has. `readers` read the files. `progress` may be empty; it
+// is called after each file.
 //
 // `target`: the release this capture is to be compared with. What a resource owns follows from live
 // configuration (an nginx that refers to another certificate owns another file), so paths that only
 // the target's record of the same resource holds are captured too and both ends can be compared.
 Result<HostState> capture(const Directory& root,
                           const std::vector<std::unique_ptr<Resource>>& resources,
-                          ContentSink& sink,
+                          ContentSink& sink, ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
                           const Snapshot* target = nullptr);
 

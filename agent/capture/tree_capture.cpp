@@ -2,10 +2,13 @@
 #include "agent/capture/tree_capture.h"
 
 #include <fnmatch.h>
-#include <sys/stat.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 
+#include "agent/capture/file_reader.h"
 #include "agent/resources/locate.h"
 #include "protocol/records.h"
 
@@ -13,45 +16,44 @@ namespace rollback {
 
 namespace {
 
-constexpr int kReadTries = 5;
 constexpr std::size_t kDeepest = 256;            // as deep as walk() goes; one descriptor each
 constexpr std::size_t kMostEntries = 4'000'000;  // of one capture
 
-struct Content {
-  std::string bytes;
-  FileStat stat;
-  Xattrs xattrs;
-};
+// The files of one directory that are being read. It waits for them before it goes, because they
+// are opened through the directory's descriptor.
+class Reads {
+ public:
+  explicit Reads(ReadPool& pool) : pool_(pool) {}
+  ~Reads() { wait(); }
+  Reads(const Reads&) = delete;
+  Reads& operator=(const Reads&) = delete;
 
-bool is_same_file(const FileStat& a, const FileStat& b) {
-  return a.ino == b.ino && a.dev == b.dev && a.size == b.size && a.mtime_ns == b.mtime_ns &&
-         a.ctime_ns == b.ctime_ns;
-}
-
-Failure vanished(const std::string& path) {
-  return fail(ErrorCode::kConflict, path + " vanished while it was captured; try again");
-}
-
-// One reading; nullopt when the file changed under it.
-Result<std::optional<Content>> read_once(const File& file) {
-  Content content;
-  ROLLBACK_ASSIGN(content.stat, file.stat());
-  if (content.stat.size > kLargestFile)
-    return fail(ErrorCode::kInvalid, file.path() +
-                                         " is larger than 1 GiB; exclude it or manage "
-                                         "the files beside it one by one");
-  content.bytes.resize(content.stat.size + 1);  // one more: to see that it ends
-  std::size_t filled = 0;
-  while (filled < content.bytes.size()) {
-    ROLLBACK_ASSIGN(const std::size_t got,
-                    file.read(content.bytes.data() + filled, content.bytes.size() - filled));
-    if (got == 0) break;
-    filled += got;
+  void add(std::uint64_t bytes, std::function<Result<ReadFile>()> read) {
+    Result<ReadFile>& place = results_.emplace_back();
+    {
+      const std::lock_guard lock(mutex_);
+      ++open_;
+    }
+    pool_.post(bytes, [this, &place, read = std::move(read)] {
+      place = read();
+      const std::lock_guard lock(mutex_);
+      if (--open_ == 0) none_open_.notify_all();
+    });
   }
-  if (filled != content.stat.size) return std::nullopt;
-  content.bytes.resize(filled);
-  return content;
-}
+  // In the order of add().
+  const std::deque<Result<ReadFile>>& wait() {
+    std::unique_lock lock(mutex_);
+    none_open_.wait(lock, [&] { return open_ == 0; });
+    return results_;
+  }
+
+ private:
+  ReadPool& pool_;
+  std::mutex mutex_;
+  std::condition_variable none_open_;
+  std::size_t open_ = 0;
+  std::deque<Result<ReadFile>> results_;
+};
 
 class TreeCapture {
  public:
@@ -61,13 +63,12 @@ class TreeCapture {
   // `name` in `parent`, which is `path` as operators know it.
   Result<Node> node(const Directory& parent, const std::string& name, const FileStat& stat,
                     const std::string& path, std::size_t depth) {
-    if (session_.manifest.size() >= kMostEntries || depth > kDeepest)
-      return fail(ErrorCode::kInvalid, path + " is one file or directory too many: at most " +
-                                           std::to_string(kMostEntries) + ", and " +
-                                           std::to_string(kDeepest) + " deep, can be captured");
+    ROLLBACK_TRY(require_room(path, depth));
     switch (stat.type) {
-      case FileType::kRegular:
-        return file(parent, name, path);
+      case FileType::kRegular: {
+        ROLLBACK_ASSIGN(const auto read, read_file({parent, name, path}, spec_, session_.sink));
+        return file_node(read, path);
+      }
       case FileType::kSymlink:
         return link(parent, name, stat, path);
       case FileType::kDirectory: {
@@ -91,8 +92,10 @@ class TreeCapture {
     session_.manifest[path] = {};
     Tree tree;
     ROLLBACK_ASSIGN(const auto names, managed_names(directory, path));
+    Reads reads(session_.readers);
     for (const auto& name : names)
-      ROLLBACK_TRY(entry(directory, stat, name, path + "/" + name, depth, tree));
+      ROLLBACK_TRY(entry(directory, stat, name, path + "/" + name, depth, tree, reads));
+    ROLLBACK_TRY(take(reads, path, tree));
     ROLLBACK_TRY(require_unchanged(directory, path, names));
 
     Node node = node_of(NodeKind::kDirectory, stat);
@@ -107,6 +110,13 @@ class TreeCapture {
   }
 
  private:
+  Status require_room(const std::string& path, std::size_t depth) const {
+    if (session_.manifest.size() < kMostEntries && depth <= kDeepest) return {};
+    return fail(ErrorCode::kInvalid, path + " is one file or directory too many: at most " +
+                                         std::to_string(kMostEntries) + ", and " +
+                                         std::to_string(kDeepest) + " deep, can be captured");
+  }
+
   Node node_of(NodeKind kind, const FileStat& stat) const {
     Node node;
     node.kind = kind;
@@ -129,7 +139,7 @@ class TreeCapture {
   }
 
   Status entry(const Directory& directory, const FileStat& above, const std::string& name,
-               const std::string& path, std::size_t depth, Tree& tree) {
+               const std::string& path, std::size_t depth, Tree& tree, Reads& reads) {
     ROLLBACK_ASSIGN(const auto stat, directory.find_stat(name));
     if (!stat) return vanished(path);
     if (stat->mount_id != above.mount_id)
@@ -140,8 +150,28 @@ class TreeCapture {
       tree.special.push_back(name);
       return {};
     }
+    if (stat->type == FileType::kRegular) {
+      ROLLBACK_TRY(require_room(path, depth + 1));
+      tree.entries.push_back({name, {}});  // take() fills it in
+      reads.add(stat->size, [this, &directory, name, path] {
+        return read_file({directory, name, path}, spec_, session_.sink);
+      });
+      return {};
+    }
     ROLLBACK_ASSIGN(auto node, this->node(directory, name, *stat, path, depth + 1));
     tree.entries.push_back({name, std::move(node)});
+    return {};
+  }
+
+  // What was read, into the places that entry() left: those of files.
+  Status take(Reads& reads, const std::string& path, Tree& tree) {
+    const auto& results = reads.wait();
+    auto result = results.begin();
+    for (auto& entry : tree.entries) {
+      if (entry.node.kind != NodeKind::kFile) continue;
+      if (!*result) return Failure(result->error());
+      ROLLBACK_ASSIGN(entry.node, file_node(**result++, path + "/" + entry.name));
+    }
     return {};
   }
 
@@ -170,55 +200,17 @@ class TreeCapture {
     return node;
   }
 
-  Result<Node> file(const Directory& parent, const std::string& name, const std::string& path) {
-    ROLLBACK_ASSIGN(const Content content, steady_content(parent, name, path));
-    ROLLBACK_TRY(require_plain(content, path));
-    Node node = node_of(NodeKind::kFile, content.stat);
-    node.meta.xattrs = content.xattrs;
-    node.size = content.stat.size;
-    ROLLBACK_ASSIGN(node.content, session_.sink.put_content(content.bytes));
-    if (content.stat.nlink > 1)
-      session_.linked[{content.stat.dev, content.stat.ino}].push_back(path);
+  Result<Node> file_node(const ReadFile& read, const std::string& path) {
+    Node node = node_of(NodeKind::kFile, read.stat);
+    node.meta.xattrs = read.xattrs;
+    node.size = read.stat.size;
+    node.content = read.content;
+    if (read.stat.nlink > 1) session_.linked[{read.stat.dev, read.stat.ino}].push_back(path);
     session_.manifest[path] = node;
     ++session_.done.files;
     session_.done.bytes += node.size;
     if (session_.progress) session_.progress(session_.done);
     return node;
-  }
-
-  // What the file holds at one moment: it is read again until it is the same before and after.
-  Result<Content> steady_content(const Directory& parent, const std::string& name,
-                                 const std::string& path) const {
-    for (int turn = 0; turn < kReadTries; ++turn) {
-      const auto file = parent.open_file(name);
-      if (!file && file.error().code == ErrorCode::kNotFound) return vanished(path);
-      if (!file) return Failure(file.error());
-      ROLLBACK_ASSIGN(auto content, read_once(*file));
-      if (!content) continue;
-      ROLLBACK_ASSIGN(content->xattrs, read_xattrs(parent.calls(), file->fd(), path));
-      ROLLBACK_ASSIGN(const auto after, parent.find_stat(name));
-      if (!after) return vanished(path);
-      if (is_same_file(content->stat, *after)) return *std::move(content);
-    }
-    return fail(ErrorCode::kConflict, path + " was changed each of the " +
-                                          std::to_string(kReadTries) +
-                                          " times it was read; exclude it or stop its writer");
-  }
-
-  Status require_plain(const Content& content, const std::string& path) const {
-    const bool setuid = (content.stat.mode & S_ISUID) != 0;
-    const bool setgid = (content.stat.mode & S_ISGID) != 0 && (content.stat.mode & S_IXGRP) != 0;
-    const bool capable = content.xattrs.contains("security.capability");
-    if (!setuid && !setgid && !capable) return {};
-    if (std::find(spec_.allow_setuid.begin(), spec_.allow_setuid.end(), path) !=
-        spec_.allow_setuid.end())
-      return {};
-    return fail(ErrorCode::kDenied, path +
-                                        (setuid   ? " is setuid"
-                                         : setgid ? " is setgid"
-                                                  : " carries file capabilities") +
-                                        "; add it to 'allow_setuid' (" + spec_.where +
-                                        ") if it should be");
   }
 
   CaptureSession& session_;

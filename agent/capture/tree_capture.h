@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One managed path -> its node, and everything below it -> trees and contents. Every directory is
 // read through a descriptor of its own, so that nobody who may write in it can lead the walk
-// elsewhere. Files are read whole, one at a time. Used by the run thread.
+// elsewhere. Files are read whole, by the pool, while the walk goes on. Used by the run thread.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@
 
 #include "agent/capture/capture.h"
 #include "agent/capture/owner_names.h"
+#include "agent/capture/read_pool.h"
 #include "agent/options.h"
 
 namespace rollback {
-
-inline constexpr std::uint64_t kLargestFile = 1ULL << 30;  // read whole; the store takes no more
 
 // What all paths of one capture share.
 struct CaptureSession {
   const Directory& root;
   const OwnerNames& owners;
-  ContentSink& sink;
+  ContentSink& sink;  // its put_content from the pool's threads
+  ReadPool& readers;
   const std::function<void(const CaptureProgress&)>& progress;
   CaptureProgress done;
   Manifest manifest;

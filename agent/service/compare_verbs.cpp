@@ -23,7 +23,8 @@ Result<Side> load_side(Host& host, const std::string& name) {
     return Side{std::move(state), false};
   }
   HashingSink sink;
-  ROLLBACK_ASSIGN(auto state, capture(host.deps.root, host.deps.resources, sink, nullptr));
+  ROLLBACK_ASSIGN(auto state,
+                  capture(host.deps.root, host.deps.resources, sink, host.deps.readers, nullptr));
   return Side{std::move(state), true};
 }
 

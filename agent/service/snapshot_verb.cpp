@@ -60,7 +60,8 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
   StoringSink sink(host.deps.blobs, host.deps.snapshots);
-  ROLLBACK_ASSIGN(const auto state, capture(host.deps.root, host.deps.resources, sink, nullptr));
+  ROLLBACK_ASSIGN(const auto state,
+                  capture(host.deps.root, host.deps.resources, sink, host.deps.readers, nullptr));
   ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();

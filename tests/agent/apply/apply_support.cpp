@@ -110,7 +110,8 @@ Result<std::vector<Complaint>> AppResource::validate(const ResourceSnapshot&,
 HostState capture_app(const Directory& root, ContentSink& sink) {
   std::vector<std::unique_ptr<Resource>> resources;
   resources.push_back(std::make_unique<AppResource>());
-  auto state = capture(root, resources, sink, {});
+  ReadPool readers(2);
+  auto state = capture(root, resources, sink, readers, {});
   if (!state) throw std::runtime_error(state.error().message);
   return *std::move(state);
 }

@@ -101,12 +101,12 @@ class RollbackTest : public ::testing::Test {
     engine_.reset();
     engine_ = std::make_unique<RollbackEngine>(
         RunDeps{root_, state_, "/state", options_, resources_, *snapshots_, *blobs_, *runs_,
-                services_, programs_, prober_, clock_, random_});
+                readers_, services_, programs_, prober_, clock_, random_});
   }
 
   HostState capture_now() {
     StoreSink sink(*blobs_, *snapshots_);
-    auto state = capture(root_, resources_, sink, {});
+    auto state = capture(root_, resources_, sink, readers_, {});
     if (!state) throw std::runtime_error(state.error().message);
     return *std::move(state);
   }
@@ -166,6 +166,7 @@ class RollbackTest : public ::testing::Test {
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<SnapshotStore> snapshots_;
   std::unique_ptr<RunStore> runs_;
+  ReadPool readers_{2};
   FakeServices services_;
   NoPrograms programs_;
   FakeProber prober_;

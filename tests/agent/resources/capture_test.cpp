@@ -308,6 +308,26 @@ void grow(const TestHost& host, SeededRandom& random, const std::string& directo
   }
 }
 
+TEST(Capture, ByManyThreadsIsTheSameAsByOne) {
+  TestHost host;
+  add_shop(host);
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "etc/shop/d" + std::to_string(i % 7) + "/f" + std::to_string(i);
+    host.files.write(name, std::string(static_cast<std::size_t>(i) * 97, 'x') + std::to_string(i));
+  }
+  std::filesystem::create_hard_link(host.real("/etc/shop/d1/f1"), host.real("/etc/shop/d2/also"));
+  const auto one = host.captured();
+  host.reading_threads = 4;
+  const auto many = host.captured();
+  ASSERT_TRUE(one && many);
+  EXPECT_EQ(one->id, many->id);
+  EXPECT_EQ(one->manifest, many->manifest);
+  ASSERT_EQ(::chmod(host.real("/etc/shop/d3/f3").c_str(), 04755), 0);
+  const auto refused = host.captured();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("/etc/shop/d3/f3 is setuid"));
+}
+
 TEST(Capture, OfRandomTreesEqualsAnIndependentWalk) {
   SeededRandom random;
   for (int turn = 0; turn < 50; ++turn) {

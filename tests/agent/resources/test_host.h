@@ -56,6 +56,7 @@ struct TestHost {
   SaidPrograms programs;
   std::vector<ResourceSpec> specs;
   HashingSink sink;
+  std::size_t reading_threads = 0;  // hooks of `calls` are for one thread
 
   [[nodiscard]] Platform platform() { return {root, services, programs}; }
   // Where `path` of the host is for the test itself.
@@ -72,7 +73,8 @@ struct TestHost {
     return specs.back();
   }
   Result<HostState> captured(const Snapshot* target = nullptr) {
-    return capture(root, make_resources(specs, platform()), sink, {}, target);
+    ReadPool readers(reading_threads);
+    return capture(root, make_resources(specs, platform()), sink, readers, {}, target);
   }
 };
 

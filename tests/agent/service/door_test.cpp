@@ -60,8 +60,8 @@ class DoorTest : public ::testing::Test {
 
   RollbackEngine* engine_() {
     engine_object_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, "/state", options_, resources_, snapshots_, blobs_, runs_, services_,
-                programs_, prober_, clock_, random_});
+        RunDeps{root_, state_, "/state", options_, resources_, snapshots_, blobs_, runs_, readers_,
+                services_, programs_, prober_, clock_, random_});
     return engine_object_.get();
   }
 
@@ -117,6 +117,7 @@ class DoorTest : public ::testing::Test {
   BlobStore blobs_{*database_};
   SnapshotStore snapshots_{*database_, blobs_};
   RunStore runs_{*database_};
+  ReadPool readers_{2};
   FakeServices services_;
   NoPrograms programs_;
   GreenProber prober_;

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The content of one file, as it is at one moment, into a sink. Any thread.
+#pragma once
+
+#include <string>
+
+#include "agent/capture/capture.h"
+#include "agent/options.h"
+
+namespace rollback {
+
+inline constexpr std::uint64_t kLargestFile = 1ULL << 30;  // read whole; the store takes no more
+
+struct ReadFile {
+  FileStat stat;
+  Xattrs xattrs;
+  Digest content;
+};
+
+struct FileToRead {
+  const Directory& parent;
+  const std::string& name;
+  const std::string& path;  // as operators know it
+};
+
+// It is read again until it is the same before and after: kConflict when it vanished or never held
+// still, kDenied when it is setuid, setgid or has capabilities without `allow_setuid`, kInvalid
+// when it is larger than kLargestFile.
+Result<ReadFile> read_file(const FileToRead& file, const ResourceSpec& spec, ContentSink& sink);
+
+// The error for what is gone between two looks.
+Failure vanished(const std::string& path);
+
+}  // namespace rollback
