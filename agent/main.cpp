@@ -67,6 +67,29 @@ struct Systemd {
       : services(std::move(manager)), programs(clock, random), prober(*services, programs, clock) {}
 };
 
+// Of a run that a crash ended; usually rollback-recover has done it already.
+Status decide_files(const Directory& root, const Directory& state) {
+  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state));
+  if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
+  return {};
+}
+
+struct Store {
+  explicit Store(Database& database)
+      : blobs(database), snapshots(database, blobs), runs(database) {}
+  BlobStore blobs;
+  SnapshotStore snapshots;
+  RunStore runs;
+};
+
+struct Workers {
+  explicit Workers(const Clock& clock)
+      : probes("probes", clock), queries("queries", clock), runs("runs", clock) {}
+  Worker probes;
+  Worker queries;
+  Worker runs;
+};
+
 Status serve(const Arguments& arguments) {
   const SystemClock clock;
   SystemRandom random;
@@ -75,14 +98,10 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_ASSIGN(const auto loaded, read_configuration(root, arguments.config));
   ROLLBACK_ASSIGN(const auto options, AgentOptions::parse(loaded, arguments.config));
   ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
-  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state));
-  if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
+  ROLLBACK_TRY(decide_files(root, state));
   ROLLBACK_TRY(prove_ready(root, options));
-
   ROLLBACK_ASSIGN(auto database, Database::open(arguments.state + "/store"));
-  BlobStore blobs(*database);
-  SnapshotStore snapshots(*database, blobs);
-  RunStore runs(*database);
+  Store store(*database);
   ROLLBACK_ASSIGN(const auto identity, load_identity(state, options, clock, random));
   ROLLBACK_ASSIGN(const auto run_systemd, Systemd::connect(clock, random));
   ROLLBACK_ASSIGN(const auto probe_systemd, Systemd::connect(clock, random));
@@ -94,9 +113,9 @@ Status serve(const Arguments& arguments) {
                      arguments.state,
                      options,
                      resources,
-                     snapshots,
-                     blobs,
-                     runs,
+                     store.snapshots,
+                     store.blobs,
+                     store.runs,
                      readers,
                      *run_systemd->services,
                      run_systemd->programs,
@@ -104,16 +123,15 @@ Status serve(const Arguments& arguments) {
                      clock,
                      random};
   RollbackEngine engine(deps);
-  RunHub hub(runs, clock);
+  RunHub hub(store.runs, clock);
   Poller poller;
   stop_on_signals(poller);
   Outbox outbox([&poller] { poller.wake(); });
-  Worker probe_worker("probes", clock);
-  Worker query_worker("queries", clock);
-  Worker run_worker("runs", clock);
-  HealthMonitor health(options.health, probe_systemd->prober, probe_worker, clock);
+  Workers workers(clock);
+  HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  Host host{identity.host, deps, platform, engine, hub, health, run_worker, query_worker, on_disk};
+  Host host{identity.host, deps,         platform,        engine, hub,
+            health,        workers.runs, workers.queries, on_disk};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
@@ -121,8 +139,8 @@ Status serve(const Arguments& arguments) {
       {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stop_asked(); },
        [](const std::string& text) { spdlog::info("{}", text); }},
       std::move(targets), std::move(link));
-  ROLLBACK_TRY(run_worker.post({"finishing an interrupted run", std::chrono::minutes(15),
-                                [&] { finish_interrupted(host); }}));
+  ROLLBACK_TRY(workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15),
+                                  [&] { finish_interrupted(host); }}));
   ROLLBACK_ASSIGN(const auto socket, door_options(arguments.socket, options.operators_group));
   ROLLBACK_TRY(agent.listen(socket));
   ROLLBACK_TRY(notify_ready());

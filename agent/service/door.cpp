@@ -16,13 +16,6 @@ constexpr Duration kCapturing = std::chrono::minutes(30);
 // A run's own timeout bounds it; undo is never cut, so the watchdog waits longer.
 constexpr Duration kBeyondTimeout = std::chrono::minutes(15);
 
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
-
 }  // namespace
 
 Door::Door(Host& host, Outbox& outbox, std::function<std::string()> link_state)
@@ -78,86 +71,104 @@ void Door::on_query_thread(std::string what, const StreamPtr& stream, std::funct
     stream->fail(ExitCode::kLocked, posted.error());
 }
 
-// One row per verb: which thread serves it. What only the coordinator serves never gets here.
 void Door::dispatch(Command command, const Asked& asked, const StreamPtr& stream) {
-  Host* const host = &host_;
-  const std::string by = " by " + asked.actor;
-  std::visit(
-      Overloaded{
-          [&](const StatusRequest&) {
-            stream->send(status_of(host_, link_state_()));
-            stream->end(ExitCode::kDone, false);
-          },
-          [&](const RunAbortRequest& r) { run_abort_verb(host_, r, *stream); },
-          [&](const HealthRequest&) {
-            const auto asked_now = host_.health.ask([stream](const HealthItem& item) {
-              stream->send(item);
-              const bool red = item.verdict == Verdict::kUnhealthy;
-              stream->end(red ? ExitCode::kPartial : ExitCode::kDone, false);
-            });
-            if (!asked_now) stream->fail(ExitCode::kLocked, asked_now.error());
-          },
-          [&](const HistoryRequest& r) {
-            on_query_thread("history", stream, [=] { history_verb(*host, r, *stream); });
-          },
-          [&](const ShowRequest& r) {
-            on_query_thread("show", stream, [=] { show_verb(*host, r, *stream); });
-          },
-          [&](const RunListRequest& r) {
-            on_query_thread("run list", stream, [=] { run_list_verb(*host, r, *stream); });
-          },
-          [&](const RunShowRequest& r) {
-            on_query_thread("run show", stream, [=] { run_show_verb(*host, r, *stream); });
-          },
-          [&](const RunWatchRequest& r) {
-            on_query_thread("run watch", stream, [=] { run_watch_verb(*host, r, stream); });
-          },
-          [&](const SnapshotRequest& r) {
-            on_run_thread("a snapshot of " + r.label + by, kCapturing, stream,
-                          [=] { snapshot_verb(*host, r, asked, *stream); });
-          },
-          [&](const PlanRequest& r) {
-            on_run_thread("a plan" + by, kCapturing, stream, [=] { plan_verb(*host, r, *stream); });
-          },
-          [&](const DiffRequest& r) {
-            on_run_thread("a diff" + by, kCapturing, stream, [=] { diff_verb(*host, r, *stream); });
-          },
-          [&](const VerifyRequest& r) {
-            on_run_thread("a verification" + by, kCapturing, stream,
-                          [=] { verify_verb(*host, r, *stream); });
-          },
-          [&](const ConfigCheckRequest&) {
-            on_run_thread("a check of the configuration" + by, kReading, stream,
-                          [=] { config_check_verb(*host, *stream); });
-          },
-          [&](const RollbackRequest& r) {
-            on_run_thread("a rollback to " + r.to + by, r.timeout + kBeyondTimeout, stream,
-                          [=] { rollback_verb(*host, r, asked, stream); });
-          },
-          [&](const UndoRequest& r) {
-            on_run_thread("an undo" + by, r.timeout + kBeyondTimeout, stream,
-                          [=] { undo_verb(*host, r, asked, stream); });
-          },
-          [&](const PrepareRequest& r) {
-            on_run_thread("run " + r.run.str() + by, r.timeout + kBeyondTimeout, stream,
-                          [=] { prepare_verb(*host, r, asked, *stream); });
-          },
-          [&](const CommitRequest& r) {
-            if (host_.hub.running() == r.run) return host_.hub.watch(r.run, 1, stream);
-            on_run_thread("run " + r.run.str() + by, kBeyondTimeout, stream,
-                          [=] { commit_verb(*host, r, stream); });
-          },
-          [&](const ForgetRequest& r) {
-            on_run_thread("forgetting run " + r.run.str(), kReading, stream,
-                          [=] { forget_verb(*host, r, *stream); });
-          },
-          [&](const auto&) {
-            stream->fail(ExitCode::kDenied,
-                         Error{ErrorCode::kDenied, "'" + std::string(name_of(command.body)) +
-                                                       "' is served by the coordinator"});
-          },
-      },
-      command.body);
+  const Call call{asked, stream, " by " + asked.actor};
+  std::visit([&](const auto& request) { serve(request, call); }, command.body);
+}
+
+void Door::serve(const StatusRequest&, const Call& call) {
+  call.stream->send(status_of(host_, link_state_()));
+  call.stream->end(ExitCode::kDone, false);
+}
+
+void Door::serve(const RunAbortRequest& request, const Call& call) {
+  run_abort_verb(host_, request, *call.stream);
+}
+
+void Door::serve(const HealthRequest&, const Call& call) {
+  const auto asked_now = host_.health.ask([stream = call.stream](const HealthItem& item) {
+    stream->send(item);
+    const bool red = item.verdict == Verdict::kUnhealthy;
+    stream->end(red ? ExitCode::kPartial : ExitCode::kDone, false);
+  });
+  if (!asked_now) call.stream->fail(ExitCode::kLocked, asked_now.error());
+}
+
+void Door::serve(const HistoryRequest& r, const Call& call) {
+  on_query_thread("history", call.stream,
+                  [&host = host_, r, s = call.stream] { history_verb(host, r, *s); });
+}
+
+void Door::serve(const ShowRequest& r, const Call& call) {
+  on_query_thread("show", call.stream,
+                  [&host = host_, r, s = call.stream] { show_verb(host, r, *s); });
+}
+
+void Door::serve(const RunListRequest& r, const Call& call) {
+  on_query_thread("run list", call.stream,
+                  [&host = host_, r, s = call.stream] { run_list_verb(host, r, *s); });
+}
+
+void Door::serve(const RunShowRequest& r, const Call& call) {
+  on_query_thread("run show", call.stream,
+                  [&host = host_, r, s = call.stream] { run_show_verb(host, r, *s); });
+}
+
+void Door::serve(const RunWatchRequest& r, const Call& call) {
+  on_query_thread("run watch", call.stream,
+                  [&host = host_, r, s = call.stream] { run_watch_verb(host, r, s); });
+}
+
+void Door::serve(const SnapshotRequest& r, const Call& call) {
+  on_run_thread("a snapshot of " + r.label + call.by, kCapturing, call.stream,
+                [&host = host_, r, call] { snapshot_verb(host, r, call.asked, *call.stream); });
+}
+
+void Door::serve(const PlanRequest& r, const Call& call) {
+  on_run_thread("a plan" + call.by, kCapturing, call.stream,
+                [&host = host_, r, s = call.stream] { plan_verb(host, r, *s); });
+}
+
+void Door::serve(const DiffRequest& r, const Call& call) {
+  on_run_thread("a diff" + call.by, kCapturing, call.stream,
+                [&host = host_, r, s = call.stream] { diff_verb(host, r, *s); });
+}
+
+void Door::serve(const VerifyRequest& r, const Call& call) {
+  on_run_thread("a verification" + call.by, kCapturing, call.stream,
+                [&host = host_, r, s = call.stream] { verify_verb(host, r, *s); });
+}
+
+void Door::serve(const ConfigCheckRequest&, const Call& call) {
+  on_run_thread("a check of the configuration" + call.by, kReading, call.stream,
+                [&host = host_, s = call.stream] { config_check_verb(host, *s); });
+}
+
+void Door::serve(const RollbackRequest& r, const Call& call) {
+  on_run_thread("a rollback to " + r.to + call.by, r.timeout + kBeyondTimeout, call.stream,
+                [&host = host_, r, call] { rollback_verb(host, r, call.asked, call.stream); });
+}
+
+void Door::serve(const UndoRequest& r, const Call& call) {
+  on_run_thread("an undo" + call.by, r.timeout + kBeyondTimeout, call.stream,
+                [&host = host_, r, call] { undo_verb(host, r, call.asked, call.stream); });
+}
+
+void Door::serve(const PrepareRequest& r, const Call& call) {
+  prepared_timeout_ = r.timeout;
+  on_run_thread("run " + r.run.str() + call.by, r.timeout + kBeyondTimeout, call.stream,
+                [&host = host_, r, call] { prepare_verb(host, r, call.asked, *call.stream); });
+}
+
+void Door::serve(const CommitRequest& r, const Call& call) {
+  if (host_.hub.running() == r.run) return host_.hub.watch(r.run, 1, call.stream);
+  on_run_thread("run " + r.run.str() + call.by, prepared_timeout_ + kBeyondTimeout, call.stream,
+                [&host = host_, r, s = call.stream] { commit_verb(host, r, s); });
+}
+
+void Door::serve(const ForgetRequest& r, const Call& call) {
+  on_run_thread("forgetting run " + r.run.str(), kReading, call.stream,
+                [&host = host_, r, s = call.stream] { forget_verb(host, r, *s); });
 }
 
 }  // namespace rollback

@@ -32,6 +32,37 @@ class Door {
  private:
   Status accept_from_coordinator(const Command& command);
   void dispatch(Command command, const Asked& asked, const StreamPtr& stream);
+
+  struct Call {
+    Asked asked;
+    StreamPtr stream;
+    std::string by;  // " by root (uid 0)"
+  };
+  // One for each verb: which thread serves it.
+  void serve(const StatusRequest& request, const Call& call);
+  void serve(const RunAbortRequest& request, const Call& call);
+  void serve(const HealthRequest& request, const Call& call);
+  void serve(const HistoryRequest& request, const Call& call);
+  void serve(const ShowRequest& request, const Call& call);
+  void serve(const RunListRequest& request, const Call& call);
+  void serve(const RunShowRequest& request, const Call& call);
+  void serve(const RunWatchRequest& request, const Call& call);
+  void serve(const SnapshotRequest& request, const Call& call);
+  void serve(const PlanRequest& request, const Call& call);
+  void serve(const DiffRequest& request, const Call& call);
+  void serve(const VerifyRequest& request, const Call& call);
+  void serve(const ConfigCheckRequest& request, const Call& call);
+  void serve(const RollbackRequest& request, const Call& call);
+  void serve(const UndoRequest& request, const Call& call);
+  void serve(const PrepareRequest& request, const Call& call);
+  void serve(const CommitRequest& request, const Call& call);
+  void serve(const ForgetRequest& request, const Call& call);
+  template <typename Other>
+  void serve(const Other& request, const Call& call) {
+    call.stream->fail(ExitCode::kDenied,
+                      Error{ErrorCode::kDenied, "'" + std::string(name_of(CommandBody(request))) +
+                                                    "' is served by the coordinator"});
+  }
   void on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
                      std::function<void()> job);
   void on_query_thread(std::string what, const StreamPtr& stream, std::function<void()> job);
@@ -40,6 +71,7 @@ class Door {
   Outbox& outbox_;
   std::function<std::string()> link_state_;
   DoorRefusals refusals_;
+  Duration prepared_timeout_{};  // of the run that was prepared last: what its commit may take
   WallTime latest_;  // the latest time seen: a clock stepped back revives no expired command
 };
 

@@ -27,6 +27,17 @@ struct ConfigurationOnDisk {
   bool is_loaded = true;  // it is what the agent works with
 };
 
+// What the host is on, without reading the whole history for each `status`. Loop thread only.
+class DeployedRevision {
+ public:
+  const Result<std::optional<Revision>>& now(const SnapshotStore& snapshots);
+
+ private:
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+  std::uint64_t version_ = kNever;  // of the store, when it was looked at
+  Result<std::optional<Revision>> known_;
+};
+
 struct Host {
   HostIdentity identity;
   RunDeps deps;            // run thread only, except stores, options, clock and random
@@ -37,6 +48,7 @@ struct Host {
   Worker& run_worker;    // captures, plans, runs: whatever touches the host's files or units
   Worker& query_worker;  // reads of the store
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
+  DeployedRevision deployed{};                                         // loop thread only
 };
 
 }  // namespace rollback

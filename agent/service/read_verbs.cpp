@@ -53,6 +53,14 @@ Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots
   return std::nullopt;
 }
 
+const Result<std::optional<Revision>>& DeployedRevision::now(const SnapshotStore& snapshots) {
+  const std::uint64_t version = snapshots.version();
+  if (version == version_) return known_;
+  known_ = deployed_revision(snapshots);
+  version_ = known_ ? version : kNever;  // an error is looked at again
+  return known_;
+}
+
 void history_verb(Host& host, const HistoryRequest& request, Stream& stream) {
   const auto known = known_revisions(host.deps.snapshots);
   if (!known) return stream.fail(exit_code_of(known.error()), known.error());
@@ -125,14 +133,15 @@ void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream) 
   stream.end(ExitCode::kDone, true);
 }
 
-StatusItem status_of(const Host& host, const std::string& link) {
+StatusItem status_of(Host& host, const std::string& link) {
   StatusItem item;
   item.id = host.identity.id;
   item.host = host.identity.name;
   item.version = host.identity.version;
   item.health = host.health.last().verdict;
-  item.store = "ok";
-  if (const auto deployed = deployed_revision(host.deps.snapshots); !deployed) {
+  const auto damage = host.deps.snapshots.damage();
+  item.store = damage.empty() ? "ok" : "degraded: " + damage;
+  if (const auto& deployed = host.deployed.now(host.deps.snapshots); !deployed) {
     item.store = "degraded: " + deployed.error().message;
   } else if (*deployed) {
     item.release = (*deployed)->name.str();

@@ -44,6 +44,6 @@ Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots
 
 // loop thread: answers at once
 void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream);
-StatusItem status_of(const Host& host, const std::string& link);
+StatusItem status_of(Host& host, const std::string& link);
 
 }  // namespace rollback

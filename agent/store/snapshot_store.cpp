@@ -156,6 +156,7 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
     changes.push_back(std::move(change));
   }
   if (!changes.empty()) ROLLBACK_TRY(database_.write(changes, Durability::kSynced));
+  ++version_;
   return recorded;
 }
 
@@ -186,7 +187,9 @@ Result<std::vector<HistoryEntry>> SnapshotStore::history() const {
 Status SnapshotStore::append_history(HistoryEntry entry) {
   const std::lock_guard lock(recording_);
   ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(entry)));
-  return database_.write({std::move(change)}, Durability::kSynced);
+  ROLLBACK_TRY(database_.write({std::move(change)}, Durability::kSynced));
+  ++version_;
+  return {};
 }
 
 Status SnapshotStore::collect(const Digest& tree, const std::string& path,

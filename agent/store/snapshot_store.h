@@ -4,6 +4,7 @@
 // hash-checked on read. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -40,6 +41,10 @@ class SnapshotStore {
   Result<std::vector<Revision>> revisions() const;    // in the order they were recorded
   Result<std::vector<HistoryEntry>> history() const;  // kCorrupt when an entry is missing
   Status append_history(HistoryEntry entry);          // seq is assigned
+  // Grows with every revision and entry: who keeps what follows from them looks here first.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  // Of the whole store, one sentence; "" while nothing damaged was met.
+  [[nodiscard]] std::string damage() const { return database_.damage(); }
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.
   Result<HostState> load_state(const SnapshotId& id) const;
@@ -51,6 +56,7 @@ class SnapshotStore {
 
   Database& database_;
   BlobStore& blobs_;
+  std::atomic<std::uint64_t> version_ = 0;
   std::mutex recording_;  // numbers are chosen and written by one at a time
 };
 

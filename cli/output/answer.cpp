@@ -42,6 +42,7 @@ void Answer::take_for_people(const Reply& reply) {
   const auto row = row_of(session_, reply);
   auto& rows = table(row.table, row.head);
   rows.add(row.cells);
+  if (const auto times = times_row_of(reply)) table(times->table, times->head).add(times->cells);
 }
 
 Table& Answer::table(const std::string& name, const std::vector<std::string>& head) {

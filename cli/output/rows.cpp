@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 namespace rollback {
@@ -67,11 +68,10 @@ Row host_row(const Session& session, const HostItem& item) {
 
 Row rollout_host_row(const RolloutHost& host) {
   return {"rollout-hosts",
-          {"HOST", "WAVE", "STATE", "TIMES", "WHY"},
+          {"HOST", "WAVE", "STATE", "WHY"},
           {{printable(host.name)},
            {host.wave == 0 ? "-" : std::to_string(host.wave)},
            {std::string(to_string(host.phase)), tone_of(host.phase)},
-           {times_text(host.times)},
            {joined(host.findings, "; ")}}};
 }
 
@@ -153,6 +153,31 @@ Tone tone_of(HostPhase phase) noexcept {
     default:
       return Tone::kPlain;
   }
+}
+
+std::optional<Row> times_row_of(const Reply& reply) {
+  static constexpr std::array<std::pair<RunPhase, const char*>, 9> kColumns = {{
+      {RunPhase::kPlanned, "PLAN"},
+      {RunPhase::kPreflight, "CHECK"},
+      {RunPhase::kStaged, "STAGE"},
+      {RunPhase::kQuiescing, "STOP"},
+      {RunPhase::kCommitting, "COMMIT"},
+      {RunPhase::kActivating, "START"},
+      {RunPhase::kGating, "GATE"},
+      {RunPhase::kVerifying, "VERIFY"},
+      {RunPhase::kUndoing, "UNDO"},
+  }};
+  const auto* const host = std::get_if<RolloutHost>(&reply.body);
+  if (host == nullptr || host->times.empty()) return std::nullopt;
+  Row row{"rollout-times", {"HOST"}, {{printable(host->name)}}};
+  for (const auto& [phase, title] : kColumns) {
+    Duration took{};
+    for (const auto& time : host->times)
+      if (time.phase == phase) took += time.took;
+    row.head.push_back(title);
+    row.cells.push_back({took > Duration::zero() ? format_duration(took) : ""});
+  }
+  return row;
 }
 
 Row row_of(const Session& session, const Reply& reply) {

@@ -25,6 +25,8 @@ struct Row {
   std::vector<Table::Cell> cells;
 };
 Row row_of(const Session& session, const Reply& reply);
+// What a host's phases took, a column each: a second table below the one of row_of().
+std::optional<Row> times_row_of(const Reply& reply);
 
 Tone tone_of(Verdict verdict) noexcept;
 Tone tone_of(RunOutcome outcome) noexcept;

@@ -35,10 +35,14 @@ class AgentEndpoint final : public Agents {
 
   // Pulses, and hosts that fell silent; call at least every 200 ms.
   void tick();
+  // Takes in what libzmq noted of connections; call about once a second, for it is queued until
+  // then.
+  void count_connections() { connections_ = router_->counters(); }
   // Its key is worth nothing from now on.
   void forget(const HostId& host);
   [[nodiscard]] std::string endpoint() const { return router_->endpoint(); }
   [[nodiscard]] const LinkRefusals& refusals() const noexcept { return refusals_; }
+  [[nodiscard]] const RouterCounters& connections() const noexcept { return connections_; }
 
   // Agents
   [[nodiscard]] bool is_online(const HostId& host) const override;
@@ -73,6 +77,7 @@ class AgentEndpoint final : public Agents {
   std::uint64_t seq_ = 0;
   BootTime next_pulse_;
   LinkRefusals refusals_;
+  RouterCounters connections_;
 };
 
 }  // namespace rollback

@@ -63,18 +63,21 @@ void Coordinator::say_refusals() {
   const auto& agents = agents_->refusals();
   const auto& strangers = enrolment_->refusals();
   const auto& operators = operators_->refusals();
-  const std::uint64_t all = agents.unaccepted + agents.forged + agents.malformed + agents.unasked +
-                            strangers.malformed + strangers.forged + strangers.too_many +
-                            strangers.failed + operators.malformed + operators.denied;
+  const std::uint64_t frames = agents_->connections().dropped + enrolment_->connections().dropped;
+  const std::uint64_t all = frames + agents.unaccepted + agents.forged + agents.malformed +
+                            agents.unasked + strangers.malformed + strangers.forged +
+                            strangers.too_many + strangers.failed + operators.malformed +
+                            operators.denied;
   if (all == refusals_said_) return;
   refusals_said_ = all;
-  deps_.log(
-      fmt::format("refused since the start: agents: {} of unknown keys, {} forged, {} malformed, "
-                  "{} unasked; enrolment: {} malformed, {} "
-                  "forged, {} too many, {} not stored; operators: {} malformed, {} denied",
-                  agents.unaccepted, agents.forged, agents.malformed, agents.unasked,
-                  strangers.malformed, strangers.forged, strangers.too_many, strangers.failed,
-                  operators.malformed, operators.denied));
+  deps_.log(fmt::format(
+      "refused since the start: agents: {} of unknown keys, {} forged, {} malformed, {} unasked; "
+      "enrolment: {} malformed, {} forged, {} too many, {} not stored; operators: {} malformed, {} "
+      "denied; {} frames that were none; {} of {} connections let in",
+      agents.unaccepted, agents.forged, agents.malformed, agents.unasked, strangers.malformed,
+      strangers.forged, strangers.too_many, strangers.failed, operators.malformed, operators.denied,
+      frames, agents_->connections().admitted + enrolment_->connections().admitted,
+      agents_->connections().connections + enrolment_->connections().connections));
 }
 
 Status Coordinator::turn(Duration timeout) {
@@ -87,6 +90,8 @@ Status Coordinator::turn(Duration timeout) {
   if (now >= next_second_) {
     next_second_ = now + std::chrono::seconds(1);
     operators_->drop_idle();
+    agents_->count_connections();
+    enrolment_->count_connections();
   }
   if (now < next_probe_) return {};
   say_refusals();

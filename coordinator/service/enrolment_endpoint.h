@@ -31,7 +31,11 @@ class EnrolmentEndpoint {
   EnrolmentEndpoint(const EnrolmentEndpoint&) = delete;
   EnrolmentEndpoint& operator=(const EnrolmentEndpoint&) = delete;
   [[nodiscard]] std::string endpoint() const { return router_->endpoint(); }
+  // Takes in what libzmq noted of connections; call about once a second, for it is queued until
+  // then.
+  void count_connections() { connections_ = router_->counters(); }
   [[nodiscard]] const EnrolmentRefusals& refusals() const noexcept { return refusals_; }
+  [[nodiscard]] const RouterCounters& connections() const noexcept { return connections_; }
 
  private:
   EnrolmentEndpoint(Fleet& fleet, Poller& poller, std::unique_ptr<ZmqRouter> router);
@@ -46,6 +50,7 @@ class EnrolmentEndpoint {
   double tokens_ = kPerSecond;
   BootTime filled_at_;
   EnrolmentRefusals refusals_;
+  RouterCounters connections_;
 };
 
 }  // namespace rollback

@@ -134,8 +134,15 @@ TEST(Rows, OfRolloutHosts) {
   host.findings = {"gate was red", "shop.service: exit 1"};
   host.times = {{RunPhase::kCommitting, std::chrono::milliseconds(3)}};
   EXPECT_EQ(table(reply_of(host)),
-            "HOST     WAVE  STATE     TIMES            WHY\n"
-            "web\\x1b  2     restored  committing 3 ms  gate was red; shop.service: exit 1\n");
+            "HOST     WAVE  STATE     WHY\n"
+            "web\\x1b  2     restored  gate was red; shop.service: exit 1\n");
+  const auto times = times_row_of(reply_of(host));
+  ASSERT_TRUE(times);
+  Table table(times->head);
+  table.add(times->cells);
+  EXPECT_EQ(table.str(Terminal{}), "HOST     COMMIT\nweb\\x1b  3 ms\n");
+  host.times.clear();
+  EXPECT_FALSE(times_row_of(reply_of(host)));
 }
 
 TEST(Rows, OfHealthNameTheRedProbes) {

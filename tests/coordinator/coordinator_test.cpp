@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tests/coordinator/live_coordinator.h"
+#include "tests/support/tcp_peer.h"
 
 namespace rollback {
 namespace {
@@ -191,6 +192,19 @@ TEST_F(CoordinatorTest, EnrolmentRefusesNamesThatMeanSomething) {
   knock(rude);
   ASSERT_TRUE(until([&] { return coordinator->enrolment().refusals().malformed == 1; }));
   EXPECT_THAT(coordinator->fleet().hosts.all(), IsEmpty());
+}
+
+// What libzmq notes of connections waits in a queue without a bound until it is taken in.
+TEST_F(CoordinatorTest, TakesInWhatStrangersDoOnBothPorts) {
+  for (int i = 0; i < 20; ++i) {
+    TcpPeer(coordinator->agents().endpoint()).send("GET / HTTP/1.1\r\n\r\n");
+    TcpPeer(coordinator->enrolment().endpoint()).send("GET / HTTP/1.1\r\n\r\n");
+  }
+  ASSERT_TRUE(until([&] {
+    return coordinator->agents().connections().connections >= 20 &&
+           coordinator->enrolment().connections().connections >= 20;
+  }));
+  EXPECT_LT(coordinator->agents().connections().admitted, 20U);
 }
 
 TEST_F(CoordinatorTest, EnrolmentTakesOnlySoManyInASecond) {
