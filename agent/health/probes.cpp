@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMaxAnswer = 1024;
 
 void ask_unit(const ProbeSpec& spec, ServiceManager& services, ProbeResult& result) {
-  const auto unit = services.unit(spec.target);
+  const auto unit = services.unit(spec.target, spec.timeout);
   if (!unit) {
     result.answer = unit.error().message;
     return;

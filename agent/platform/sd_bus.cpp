@@ -88,15 +88,17 @@ void release_message(sd_bus_message* message) noexcept { sd_bus_message_unref(me
 void release_slot(sd_bus_slot* slot) noexcept { sd_bus_slot_unref(slot); }
 
 Status SdBus::authenticate(sd_bus* bus) {
-  const BootTime until = clock_.boot() + kAnswerOfDbus;
+  const Duration patience = std::min(kAnswerOfDbus, left() / 2);
+  const BootTime until = clock_.boot() + patience;
   while (sd_bus_is_ready(bus) <= 0) {
     const int done = sd_bus_process(bus, nullptr);
     if (done < 0) return fail_errno(-done, "connect to systemd");
     if (done > 0) continue;
-    const Duration left = until - clock_.boot();
-    if (left <= Duration::zero())
-      return fail(ErrorCode::kTimeout, "connect to systemd: no answer within 2 s");
-    const int waited = sd_bus_wait(bus, to_usec(left));
+    const Duration rest = until - clock_.boot();
+    if (rest <= Duration::zero())
+      return fail(ErrorCode::kTimeout,
+                  "connect to systemd: no answer within " + format_duration(patience));
+    const int waited = sd_bus_wait(bus, to_usec(rest));
     if (waited < 0 && waited != -EINTR) return fail_errno(-waited, "connect to systemd");
   }
   return {};
@@ -136,7 +138,8 @@ Status SdBus::open_private_socket() {
 
 // Also the proof that systemd is there: a bus without it answers with an error that means_lost().
 Status SdBus::subscribe() {
-  const Duration timeout = private_ ? kBusTimeout : kAnswerOfDbus;
+  const Duration timeout =
+      private_ ? std::min(kBusTimeout, left()) : std::min(kAnswerOfDbus, left() / 2);
   auto reply = call({kManagerPath, kManagerInterface, "Subscribe"}, timeout);
   if (reply) {
     const char* sender = sd_bus_message_get_sender(reply->get());
@@ -147,7 +150,8 @@ Status SdBus::subscribe() {
   return Failure(std::move(reply).error());
 }
 
-Status SdBus::begin() {
+Status SdBus::begin(BootTime until) {
+  until_ = until;
   if (bus_) {
     const Status alive = subscribe();
     if (alive) return {};
@@ -224,10 +228,10 @@ Status SdBus::wait(BootTime until, int fd) {
   const int events = sd_bus_get_events(bus_.get());
   const int bus_fd = sd_bus_get_fd(bus_.get());
   if (events < 0 || bus_fd < 0) return lose(ENOTCONN, "hear systemd");
-  const Duration left = std::max(until - clock_.boot(), Duration::zero());
+  const Duration rest = std::max(until - clock_.boot(), Duration::zero());
   std::array<pollfd, 2> fds = {pollfd{bus_fd, static_cast<short>(events), 0},
                                pollfd{fd, POLLIN, 0}};
-  const auto ms = std::min<std::int64_t>((left.count() + 999'999) / 1'000'000, 60'000);
+  const auto ms = std::min<std::int64_t>((rest.count() + 999'999) / 1'000'000, 60'000);
   if (poll(fds.data(), fd < 0 ? 1 : 2, static_cast<int>(ms)) < 0 && errno != EINTR)
     return fail_errno(errno, "wait for systemd");
   return {};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -51,12 +52,15 @@ class SdBus {
   using Fill = std::function<int(sd_bus_message*)>;  // appends the arguments; < 0: -errno
   using Signal = std::function<void(sd_bus_message*)>;
 
+  static constexpr BootTime kNoDeadline{std::numeric_limits<std::int64_t>::max()};
+
   explicit SdBus(const Clock& clock, BusAddresses addresses = {})
       : clock_(clock), addresses_(std::move(addresses)) {}
 
   // Begins an operation: proves that systemd answers on the connection and sends its signals to it,
-  // and connects anew when it does not.
-  Status begin();
+  // and connects anew when it does not. A bus that is asked gets at most half of the time until
+  // `until`, so that some is left for the private socket.
+  Status begin(BootTime until = kNoDeadline);
   void end();   // closes a private connection
   void drop();  // closes any connection: begin() makes a new one
 
@@ -78,6 +82,7 @@ class SdBus {
   Status authenticate(sd_bus* bus);
   Status subscribe();
   void avoid_system_bus();
+  [[nodiscard]] Duration left() const { return until_ - clock_.boot(); }
   Status lose(int error, const std::string& what);
 
   const Clock& clock_;
@@ -86,7 +91,8 @@ class SdBus {
   std::string owner_;  // systemd's unique name on the system bus
   bool private_ = false;
   bool lost_ = false;
-  BootTime private_until_;  // the system bus failed: not asked again before this
+  BootTime until_ = kNoDeadline;  // of what begin() does
+  BootTime private_until_;        // the system bus failed: not asked again before this
 };
 
 // Ends an operation on every way out.

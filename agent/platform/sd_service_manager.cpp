@@ -56,20 +56,21 @@ Result<std::unique_ptr<SdServiceManager>> SdServiceManager::connect(const Clock&
   return manager;
 }
 
-Result<UnitInfo> SdServiceManager::unit(const std::string& name) {
+Result<UnitInfo> SdServiceManager::unit(const std::string& name, Duration deadline) {
+  const BootTime until = clock_.boot() + deadline;
   const BusOperation operation(bus_);
-  ROLLBACK_TRY(bus_.begin());
-  return load_unit(name);
+  ROLLBACK_TRY(bus_.begin(until));
+  return load_unit(name, until);
 }
 
-Result<UnitInfo> SdServiceManager::load_unit(const std::string& name) {
+Result<UnitInfo> SdServiceManager::load_unit(const std::string& name, BootTime until) {
   ROLLBACK_ASSIGN(const MessagePtr loaded, bus_.call({kManagerPath, kManagerInterface, "LoadUnit"},
-                                                     kBusTimeout, strings({name})));
+                                                     until - clock_.boot(), strings({name})));
   ROLLBACK_ASSIGN(const std::string path, object_path(loaded.get()));
   // "" asks for the properties of all interfaces of the unit, whatever its type.
-  ROLLBACK_ASSIGN(
-      const MessagePtr all,
-      bus_.call({path, "org.freedesktop.DBus.Properties", "GetAll"}, kBusTimeout, strings({""})));
+  ROLLBACK_ASSIGN(const MessagePtr all,
+                  bus_.call({path, "org.freedesktop.DBus.Properties", "GetAll"},
+                            until - clock_.boot(), strings({""})));
   ROLLBACK_ASSIGN(UnitInfo info, parse_unit_properties(all.get()));
   return info;
 }
@@ -134,7 +135,7 @@ Result<std::string> SdServiceManager::judge_by_state(const Job& job) {
     const BootTime next = clock_.boot() + kInterval;
     while (clock_.boot() < next) ROLLBACK_TRY(bus_.wait(next));
   }
-  ROLLBACK_ASSIGN(const UnitInfo info, load_unit(job.unit));
+  ROLLBACK_ASSIGN(const UnitInfo info, load_unit(job.unit, clock_.boot() + kUnitAnswer));
   const bool up = info.active_state == "active" || info.active_state == "reloading";
   const bool down = info.active_state == "inactive" || info.active_state == "failed";
   return std::string((job.verb == Verb::kStop ? down : up) ? "done" : "failed");
@@ -144,7 +145,7 @@ Status SdServiceManager::explain(const Job& job, const std::string& result) {
   if (result == "done" || result == "skipped") return {};
   const std::string what = fmt::format("{} {}", word(job.verb), job.unit);
   std::string state = "unknown";
-  if (auto info = load_unit(job.unit)) state = describe_state(*info);
+  if (auto info = load_unit(job.unit, clock_.boot() + kUnitAnswer)) state = describe_state(*info);
   if (result == "deadline") {
     (void)bus_.call({job.path, "org.freedesktop.systemd1.Job", "Cancel"},
                     kBusTimeout);  // may be over

@@ -19,7 +19,7 @@ class SdServiceManager final : public ServiceManager {
   static Result<std::unique_ptr<SdServiceManager>> connect(const Clock& clock,
                                                            BusAddresses addresses = {});
 
-  Result<UnitInfo> unit(const std::string& name) override;
+  Result<UnitInfo> unit(const std::string& name, Duration deadline = kUnitAnswer) override;
   Status start(const std::string& unit, Duration deadline) override;
   Status stop(const std::string& unit, Duration deadline) override;
   Status reload(const std::string& unit, Duration deadline) override;
@@ -44,7 +44,7 @@ class SdServiceManager final : public ServiceManager {
   Status explain(const Job& job, const std::string& result);
   static const char* word(Verb verb);
   static const char* method(Verb verb);
-  Result<UnitInfo> load_unit(const std::string& name);
+  Result<UnitInfo> load_unit(const std::string& name, BootTime until);
 
   const Clock& clock_;
   SdBus bus_;

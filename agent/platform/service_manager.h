@@ -32,11 +32,14 @@ struct UnitInfo {
 // "active (running)", "failed (failed), result exit-code, exit status 1", "not-found": for reports.
 std::string describe_state(const UnitInfo& unit);
 
+constexpr Duration kUnitAnswer = std::chrono::seconds(25);  // PID 1 may be reloading
+
 class ServiceManager {
  public:
   virtual ~ServiceManager() = default;
-  // An unknown unit has load_state "not-found"; that is no error.
-  virtual Result<UnitInfo> unit(const std::string& name) = 0;
+  // An unknown unit has load_state "not-found"; that is no error. kTimeout: no answer within
+  // `deadline`, whatever it takes to reach systemd.
+  virtual Result<UnitInfo> unit(const std::string& name, Duration deadline = kUnitAnswer) = 0;
   // Each waits for its job's result; kTimeout cancels the job. A failed job is kIo and names the
   // unit, its result and exit status.
   virtual Status start(const std::string& unit, Duration deadline) = 0;

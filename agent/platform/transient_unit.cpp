@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -181,7 +182,7 @@ Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
   ROLLBACK_TRY(output.open());
 
   const BusOperation operation(bus_);
-  ROLLBACK_TRY(bus_.begin());
+  ROLLBACK_TRY(bus_.begin(until));
   UnitNews news;
   SdBus::Signal on_properties = [&](sd_bus_message* signal) { hear_properties(signal, news); };
   SdBus::Signal on_job = [&](sd_bus_message* signal) { hear_job(signal, unit, news); };
@@ -189,10 +190,12 @@ Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
                                                         "PropertiesChanged", on_properties));
   ROLLBACK_ASSIGN(const SlotPtr jobs,
                   bus_.listen(kManagerPath, kManagerInterface, "JobRemoved", on_job));
-  ROLLBACK_TRY(bus_.call({kManagerPath, kManagerInterface, "StartTransientUnit"}, kBusTimeout,
-                         [&](sd_bus_message* message) {
-                           return append_transient_unit(message, unit, request, output.write_end());
-                         }));
+  const auto fill = [&](sd_bus_message* message) {
+    return append_transient_unit(message, unit, request, output.write_end());
+  };
+  const auto started = bus_.call({kManagerPath, kManagerInterface, "StartTransientUnit"},
+                                 std::min(kBusTimeout, until - clock_.boot()), fill);
+  if (!started) return Failure(started.error().within("run " + request.argv.front()));
   output.close_write_end();
 
   ProgramOutcome outcome;
@@ -200,7 +203,7 @@ Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
   while (!news.is_over() && clock_.boot() < until + kGraceToDie) {
     if (!stopped && clock_.boot() >= until) {
       stopped = true;  // with KillSignal=SIGKILL a stop kills; it also takes back a waiting start
-      (void)bus_.call({kManagerPath, kManagerInterface, "StopUnit"}, kBusTimeout,
+      (void)bus_.call({kManagerPath, kManagerInterface, "StopUnit"}, kGraceToDie,
                       [&](sd_bus_message* message) {
                         return sd_bus_message_append(message, "ss", unit.c_str(), "replace");
                       });  // an error: the unit ended by itself meanwhile

@@ -45,8 +45,10 @@ class FakeServiceManager final : public ServiceManager {
   std::map<std::string, std::vector<std::string>> logs;  // oldest first
   std::set<std::string> broken;                          // start and reload of these fail
   bool bus_is_gone = false;                              // everything fails
+  Duration unit_deadline{};                              // of the last question for a unit
 
-  Result<UnitInfo> unit(const std::string& name) override {
+  Result<UnitInfo> unit(const std::string& name, Duration deadline = kUnitAnswer) override {
+    unit_deadline = deadline;
     if (bus_is_gone) return gone();
     const auto found = units_.find(name);
     if (found != units_.end()) return found->second;

@@ -8,7 +8,7 @@
 
 namespace rollback {
 
-Result<UnitInfo> FakeServices::unit(const std::string& name) {
+Result<UnitInfo> FakeServices::unit(const std::string& name, Duration) {
   const auto found = units.find(name);
   if (found != units.end()) return found->second;
   UnitInfo absent;

@@ -19,7 +19,7 @@ namespace rollback {
 // Units as a table. Every call is written down in `calls`.
 class FakeServices final : public ServiceManager {
  public:
-  Result<UnitInfo> unit(const std::string& name) override;
+  Result<UnitInfo> unit(const std::string& name, Duration) override;
   Status start(const std::string& unit, Duration) override;
   Status stop(const std::string& unit, Duration) override;
   Status reload(const std::string& unit, Duration) override;

@@ -184,7 +184,9 @@ TEST_F(ProbesTest, AUnitIsGreenWhileActive) {
   ProbeSpec spec;
   spec.kind = ProbeKind::kUnit;
   spec.target = "shop.service";
+  spec.timeout = milliseconds(700);
   EXPECT_TRUE(ask(spec).green);
+  EXPECT_EQ(services_.unit_deadline, milliseconds(700));
   services_.fail_unit("shop.service", 203);
   EXPECT_FALSE(ask(spec).green);
   EXPECT_EQ(ask(spec).answer, "failed (failed), result exit-code, exit status 203");

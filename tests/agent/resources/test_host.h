@@ -18,7 +18,7 @@ class SaidServices final : public ServiceManager {
  public:
   std::map<std::string, UnitInfo> units;
 
-  Result<UnitInfo> unit(const std::string& name) override {
+  Result<UnitInfo> unit(const std::string& name, Duration) override {
     const auto found = units.find(name);
     if (found != units.end()) return found->second;
     UnitInfo info;
