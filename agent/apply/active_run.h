@@ -38,6 +38,27 @@ class RunLog {
   bool open_ = false;  // a phase was entered here and not left
 };
 
+// What `--timeout` allows. Its clock runs from prepare, or from the commit when that is another's
+// to tell: waves come later.
+class RunBudget {
+ public:
+  RunBudget(const PrepareOrder& order, BootTime asked)
+      : time_(order.timeout), runs_(order.lease <= Duration::zero()), end_(asked + time_) {}
+
+  void begin_commit(BootTime now) {
+    if (!runs_) end_ = now + time_;
+    runs_ = true;
+  }
+  [[nodiscard]] BootTime end() const noexcept { return end_; }
+  // kTimeout once it is used up.
+  [[nodiscard]] Status check(BootTime now) const;
+
+ private:
+  Duration time_;
+  bool runs_;
+  BootTime end_;
+};
+
 struct ActiveRun {
   RunLock lock;
   Journal journal;
@@ -50,7 +71,7 @@ struct ActiveRun {
   bool target_was_red = false;
   std::vector<ProbeResult> baseline;
   std::uint64_t events = 0;  // number of the last one
-  Duration timeout{};
+  RunBudget budget;
   std::optional<BootTime> lease_end;
 };
 

@@ -28,7 +28,7 @@ class Execution {
         run_(run),
         record_(run.record),
         log_(deps.clock, listener, run.record, run.events),
-        deadline_(deps.clock.boot() + run.timeout) {}
+        deadline_(begin_commit(deps, run)) {}
 
   RunRecord run() {
     const auto done = forward();
@@ -41,6 +41,11 @@ class Execution {
   }
 
  private:
+  static BootTime begin_commit(const RunDeps& deps, ActiveRun& run) {
+    run.budget.begin_commit(deps.clock.boot());
+    return run.budget.end();
+  }
+
   Status advance(RunPhase phase, const std::string& text) {
     if (!may_follow(record_.phase, phase))
       return fail(ErrorCode::kBug, fmt::format("a run cannot go from {} to {}",
@@ -53,10 +58,7 @@ class Execution {
   // Between phases a run may be ended; undo may not.
   Status go_on() {
     if (log_.aborted()) return fail(ErrorCode::kConflict, "the run was aborted");
-    if (deps_.clock.boot() >= deadline_)
-      return fail(ErrorCode::kTimeout,
-                  fmt::format("the run took longer than its {}", format_duration(run_.timeout)));
-    return {};
+    return run_.budget.check(deps_.clock.boot());
   }
 
   Status forward() {
@@ -127,7 +129,8 @@ class Execution {
 
   void undo(const Error& why) {
     log_.finding(why.message);
-    if (record_.phase == RunPhase::kStaged) return conclude({});  // nothing has happened yet
+    if (record_.phase == RunPhase::kStaged)  // nothing has happened yet
+      return why.code == ErrorCode::kTimeout ? forget() : conclude({});
     // The journal's answer does not matter any more: undo is idempotent and comes first.
     (void)run_.journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
@@ -139,6 +142,13 @@ class Execution {
     auto differs = files.differs;
     for (auto& line : compare_with_origin()) differs.push_back(std::move(line));
     conclude(std::move(differs));
+  }
+
+  void forget() {
+    record_.outcome = RunOutcome::kForgotten;
+    record_.exit_code = static_cast<int>(ExitCode::kTimedOut);
+    record_.changed = false;
+    log_.info("nothing was changed");
   }
 
   std::vector<std::string> compare_with_origin() {

@@ -46,7 +46,7 @@ std::string joined(const std::vector<std::string>& lines, std::size_t limit) {
 class Preparer {
  public:
   Preparer(const RunDeps& deps, const PrepareOrder& order, RunLog& log, RunRecord& record)
-      : deps_(deps), order_(order), log_(log), record_(record) {}
+      : deps_(deps), order_(order), log_(log), record_(record), budget_(order, deps.clock.boot()) {}
 
   Result<Preparation> run() {
     ROLLBACK_ASSIGN(RunLock lock, RunLock::take(deps_.state));
@@ -66,9 +66,11 @@ class Preparer {
     record_.plan_digest = result.prepared.plan_digest;
     if (comparison.plan.empty()) return result;
 
+    ROLLBACK_TRY(in_time());
     log_.enter(RunPhase::kPreflight,
                fmt::format("{} steps to {}", comparison.plan.steps.size(), record_.to));
     ROLLBACK_ASSIGN(StageSet stages, preflight(comparison));
+    ROLLBACK_TRY(in_time());
     JournalBegin begin{order_.run,   order_.kind, order_.actor,    order_.reason,
                        record_.from, record_.to,  record_.started, stages.paths()};
     ROLLBACK_ASSIGN(Journal journal, Journal::create(deps_.state, begin));
@@ -90,11 +92,13 @@ class Preparer {
     result.run.emplace(ActiveRun{
         std::move(lock), std::move(journal), std::move(stages), record_, std::move(comparison.plan),
         *std::move(intent), std::move(comparison.origin), std::move(comparison.target),
-        comparison.target_was_red, std::move(baseline_), 0, order_.timeout, std::nullopt});
+        comparison.target_was_red, std::move(baseline_), 0, budget_, std::nullopt});
     return result;
   }
 
  private:
+  [[nodiscard]] Status in_time() const { return budget_.check(deps_.clock.boot()); }
+
   Result<StageSet> preflight(const Comparison& comparison) {
     ROLLBACK_TRY(check_before(deps_));
     ROLLBACK_TRY(check_complete(comparison));
@@ -183,7 +187,9 @@ class Preparer {
                     stage_contents({deps_.root, stages, comparison.plan, comparison.origin.state,
                                     comparison.target, content, owners}));
     log_.info(fmt::format("{} changes staged", intent.files.size()));
+    ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(validate(comparison, stages, intent.files));
+    ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(save_origin(stages, comparison.origin));
     ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
     intent.daemon_reload =
@@ -241,6 +247,7 @@ class Preparer {
   const PrepareOrder& order_;
   RunLog& log_;
   RunRecord& record_;
+  const RunBudget budget_;
   std::vector<ProbeResult> baseline_;
 };
 

@@ -39,6 +39,10 @@ RunRecord new_record(const PrepareOrder& order, WallTime now) {
 
 }  // namespace
 
+RunOutcome outcome_of_refusal(const Error& error) noexcept {
+  return error.code == ErrorCode::kTimeout ? RunOutcome::kForgotten : RunOutcome::kRefused;
+}
+
 struct RollbackEngine::Inner {
   explicit Inner(const RunDeps& run_deps) : deps(run_deps) {}
 
@@ -144,7 +148,7 @@ Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListen
     log.finding(error.message);
     log.leave();
     if (!order.dry_run)
-      (void)inner_->finish(record, RunOutcome::kRefused, exit_code_of_refusal(error));
+      (void)inner_->finish(record, outcome_of_refusal(error), exit_code_of_refusal(error));
     return Failure(error);
   }
   if (prepared->run) {

@@ -53,8 +53,8 @@ struct PrepareOrder {
   std::string to;  // revision name; "" is the previous good release
   std::string actor;
   std::string reason;
-  Duration timeout = std::chrono::minutes(5);
-  Duration lease{};  // 0: none, commit follows at once
+  Duration timeout = std::chrono::minutes(5);  // from here on; with a lease from the commit on
+  Duration lease{};                            // 0: none, commit follows at once
   bool accept_removals = false;
   bool dry_run = false;  // plan and preflight; nothing stays behind, no lock is kept
 };
@@ -65,6 +65,9 @@ struct PreparedRun {
   Digest plan_digest;
   Duration estimate{};
 };
+
+// Of a run that nothing came of: time that ran out is no refusal.
+RunOutcome outcome_of_refusal(const Error& error) noexcept;
 
 class RollbackEngine {
  public:

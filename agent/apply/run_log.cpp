@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "agent/apply/active_run.h"
 
 namespace rollback {
+
+Status RunBudget::check(BootTime now) const {
+  if (!runs_ || now < end_) return {};
+  return fail(ErrorCode::kTimeout,
+              fmt::format("the run took longer than its {}; give it more with --timeout",
+                          format_duration(time_)));
+}
 
 void RunLog::enter(RunPhase phase, const std::string& text) {
   leave();

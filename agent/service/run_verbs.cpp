@@ -27,7 +27,7 @@ RunRecord refused_record(const PrepareOrder& order, const Error& error, WallTime
   record.to = order.to;
   record.started = record.finished = now;
   record.phase = RunPhase::kDone;
-  record.outcome = RunOutcome::kRefused;
+  record.outcome = outcome_of_refusal(error);
   record.exit_code = static_cast<int>(exit_code_of(error));
   record.findings = {error.message};
   return record;

@@ -4,15 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <functional>
 #include <stdexcept>
 #include <utility>
 
 #include "agent/apply/recovery.h"
-#include "agent/apply/rollback.h"
 #include "model/exit_code.h"
-#include "tests/agent/apply/apply_support.h"
-#include "tests/support/fake_clock.h"
+#include "tests/agent/apply/engine_fixture.h"
 
 namespace rollback {
 namespace {
@@ -20,161 +17,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class FakeProber final : public Prober {
- public:
-  std::vector<ProbeResult> round(const std::vector<ProbeSpec>& specs) override {
-    std::vector<ProbeResult> results;
-    for (const auto& spec : specs)
-      results.push_back({spec.name, green(), spec.required, green() ? "HTTP 200" : "HTTP 502", {}});
-    return results;
-  }
-  std::function<bool()> green = [] { return true; };
-};
-
-class StoreSink final : public ContentSink {
- public:
-  StoreSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
-  Result<Digest> put_content(std::string_view bytes) override { return blobs_.put(bytes); }
-  Status put_tree(const Tree& tree) override { return snapshots_.put_tree(tree); }
-
- private:
-  BlobStore& blobs_;
-  SnapshotStore& snapshots_;
-};
-
-// Time passes while somebody waits. `crash_at`: leaves the run there as a crash would.
-class Watcher final : public RunListener {
- public:
-  explicit Watcher(FakeClock& clock) : clock_(clock) {}
-  void on_event(const RunId&, const RunEvent& event) override {
-    events.push_back(event);
-    if (crash_at && event.phase == *crash_at) throw std::runtime_error("crash");
-  }
-  bool wait(BootTime until) override {
-    if (until > clock_.boot()) clock_.advance(until - clock_.boot());
-    return false;
-  }
-  std::vector<RunEvent> events;
-  std::optional<RunPhase> crash_at;
-
- private:
-  FakeClock& clock_;
-};
-
-class RollbackTest : public ::testing::Test {
- protected:
-  RollbackTest() {
-    host_.write("etc/app/app.conf", "one");
-    host_.write("etc/app/only-one", "1");
-    host_.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
-    host_.write("etc/group", "root:x:0:\n");
-    std::filesystem::create_directories(host_.path() / "state");
-    root_ = host_.open(kernel_);
-    state_ = *root_.open_directory("state");
-    auto opened = Database::open(store_dir_.path() / "db");
-    if (!opened) throw std::runtime_error(opened.error().message);
-    database_ = *std::move(opened);
-    blobs_ = std::make_unique<BlobStore>(*database_);
-    snapshots_ = std::make_unique<SnapshotStore>(*database_, *blobs_);
-    runs_ = std::make_unique<RunStore>(*database_);
-    services_.add("app.service", true);
-    auto app = std::make_unique<AppResource>(&services_, std::vector<std::string>{"app.service"});
-    app->root = host_.path();
-    resources_.push_back(std::move(app));
-    options_.resources = app_specs();
-    options_.resources[0].restart_on = {"app.service"};
-    ProbeSpec probe;
-    probe.name = "http";
-    options_.health = {probe};
-    options_.gate.soak = std::chrono::seconds(1);
-    options_.gate.window = std::chrono::seconds(5);
-    snapshot("v1.0.0");
-    host_.write("etc/app/app.conf", "two");
-    host_.write("etc/app/only-two", "2");
-    std::filesystem::remove(host_.path() / "etc/app/only-one");
-    snapshot("v2.0.0");
-    restart_agent();
-  }
-
-  void restart_agent() {
-    engine_.reset();
-    engine_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, "/state", options_, resources_, *snapshots_, *blobs_, *runs_,
-                readers_, services_, programs_, prober_, clock_, random_});
-  }
-
-  HostState capture_now() {
-    StoreSink sink(*blobs_, *snapshots_);
-    auto state = capture(root_, resources_, sink, readers_, {});
-    if (!state) throw std::runtime_error(state.error().message);
-    return *std::move(state);
-  }
-  void snapshot(const std::string& release) {
-    HistoryEntry entry;
-    entry.action = HistoryAction::kSnapshot;
-    const auto label = *ReleaseLabel::parse(release);
-    const auto recorded = snapshots_->record(capture_now(), RevisionName::of_release(label, 1),
-                                             true, clock_.wall(), entry);
-    if (!recorded) throw std::runtime_error(recorded.error().message);
-  }
-
-  PrepareOrder order(const std::string& to) {
-    PrepareOrder result;
-    result.run = RunId::make(random_);
-    result.to = to;
-    result.actor = "root (uid 0)";
-    return result;
-  }
-  Result<RunRecord> roll_back(const std::string& to) {
-    const auto asked = order(to);
-    ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked, watcher_));
-    return engine_->commit(asked.run, prepared.plan_digest, watcher_);
-  }
-  // Refused, and nothing is left of it.
-  Error refused(const std::string& to) {
-    const auto before = capture_now().content_root;
-    const auto prepared = engine_->prepare(order(to), watcher_);
-    EXPECT_FALSE(prepared);
-    EXPECT_EQ(capture_now().content_root, before);
-    expect_clean();
-    EXPECT_THAT(services_.calls, ElementsAre());
-    return prepared ? Error{} : prepared.error();
-  }
-  void expect_clean() {
-    EXPECT_FALSE(engine_->holder());
-    EXPECT_FALSE(std::filesystem::exists(host_.path() / ".rollback"));
-    EXPECT_FALSE(std::filesystem::exists(host_.path() / "state/journal"));
-  }
-  void expect_one() {
-    EXPECT_EQ(host_.read("etc/app/app.conf"), "one");
-    EXPECT_EQ(host_.read("etc/app/only-one"), "1");
-    EXPECT_FALSE(std::filesystem::exists(host_.path() / "etc/app/only-two"));
-  }
-  void expect_two() {
-    EXPECT_EQ(host_.read("etc/app/app.conf"), "two");
-    EXPECT_EQ(host_.read("etc/app/only-two"), "2");
-    EXPECT_FALSE(std::filesystem::exists(host_.path() / "etc/app/only-one"));
-  }
-
-  KernelSyscalls kernel_;
-  TempDirectory host_, store_dir_;
-  Directory root_, state_;
-  FakeClock clock_;
-  SeededRandom random_;
-  std::unique_ptr<Database> database_;
-  std::unique_ptr<BlobStore> blobs_;
-  std::unique_ptr<SnapshotStore> snapshots_;
-  std::unique_ptr<RunStore> runs_;
-  ReadPool readers_{2};
-  FakeServices services_;
-  NoPrograms programs_;
-  FakeProber prober_;
-  AgentOptions options_;
-  std::vector<std::unique_ptr<Resource>> resources_;
-  Watcher watcher_{clock_};
-  std::unique_ptr<RollbackEngine> engine_;
-};
 
 TEST_F(RollbackTest, EndsOnTheTargetVerified) {
   const auto record = roll_back("v1.0.0");
