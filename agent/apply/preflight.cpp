@@ -133,9 +133,9 @@ Status check_removals(const Plan& plan, const std::set<std::string>& recorded, s
   for (std::size_t i = 0; i < paths.size() && i < kNamed; ++i)
     named += (named.empty() ? "" : ", ") + paths[i];
   return fail(ErrorCode::kConflict,
-              fmt::format("{} paths would be removed that no release ever recorded ({}, ...); look "
+              fmt::format("{} paths would be removed that no release ever recorded ({}{}); look "
                           "at `rollbackctl plan`, then repeat with --accept-removals",
-                          paths.size(), named));
+                          paths.size(), named, paths.size() > kNamed ? ", ..." : ""));
 }
 
 }  // namespace rollback

@@ -24,6 +24,7 @@ Status FakeServices::start(const std::string& unit, Duration) {
   auto& info = units[unit];
   info.active_state = "active";
   info.invocation_id = std::to_string(++invocations_);
+  if (on_start) on_start(info);
   return {};
 }
 

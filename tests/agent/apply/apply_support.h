@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,8 @@ class FakeServices final : public ServiceManager {
   void add(const std::string& name, bool active);
   std::map<std::string, UnitInfo> units;
   std::vector<std::string> calls;
-  std::string fails_to_start;  // a unit
+  std::string fails_to_start;               // a unit
+  std::function<void(UnitInfo&)> on_start;  // what else a start does to the unit
 
  private:
   int invocations_ = 0;
