@@ -116,6 +116,50 @@ def lengths(tree):
             yield f"{path}:{limit + 1}: {count} lines, {limit} are allowed"
 
 
+# What may hold a brace that is none: literals, comments, directives; labels, for they end no statement.
+LITERAL = re.compile(
+    r'R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)\'(?:\\.|[^\'\\\n])+\'|//[^\n]*|/\*.*?\*/'
+    r"|^[ \t]*#(?:\\\n|[^\n])*|^[ \t]*(?:public|private|protected):", re.M | re.S)
+MARK = re.compile(r"[(){}\[\];]")
+ROOM = re.compile(r"\s*(?:template\s*<[^{]*>\s*)?(?:inline\s+)?"
+                  r"(?:namespace|class|struct|union|extern)\b[^(]*$")
+LONGEST_FUNCTION = 80  # lines, from the first of its head to its closing brace
+
+
+def functions(code, begin, end):
+    """Where each function between two positions begins and ends, in those of a namespace and of a
+    class too. `code` is without literals. What ends in ';' is none: a declaration or a table."""
+    start, depth, room = begin, 0, None
+    for match in MARK.finditer(code, begin, end):
+        mark, at = match.group(), match.start()
+        if mark in "([{":
+            if depth == 0 and mark == "{" and ROOM.match(code, start, at):
+                room = at + 1
+            depth += 1
+            continue
+        depth -= mark != ";"
+        if depth > 0 or mark in ")]":
+            continue
+        if room is not None:
+            yield from functions(code, room, at)
+        elif mark == "}":
+            # A member's initializer, a table or a lambda that is called: not the end yet.
+            if re.match(r"\s*[,;({)]", code[at + 1:at + 200]):
+                continue
+            yield re.compile(r"\s*").match(code, start).end(), at
+        start, room = at + 1, None
+
+
+def function_lengths(tree):
+    for path, text in tree.sources(PRODUCT + ("tests", "bench")):
+        code = LITERAL.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
+        for begin, end in functions(code, 0, len(code)):
+            first = line_of(code, begin)
+            count = line_of(code, end) - first + 1
+            if count > LONGEST_FUNCTION:
+                yield f"{path}:{first}: a function of {count} lines, {LONGEST_FUNCTION} are allowed"
+
+
 def targets(tree):
     """What no CMakeLists.txt names is neither built nor run."""
     named = set()
@@ -175,4 +219,4 @@ def sleeps(tree):
             yield f"{path}:{line_of(code, match.start())}: a sleep; wait for the event with a deadline"
 
 
-RULES = (layering, agent_layering, third_party, lengths, targets, licences, shells, sleeps)
+RULES = (layering, agent_layering, third_party, lengths, function_lengths, targets, licences, shells, sleeps)

@@ -74,6 +74,32 @@ class RulesTest(unittest.TestCase):
             self.accepts(rules.lengths, path, "\n" * limit)
             self.refuses(rules.lengths, path, "\n" * (limit + 1))
 
+    def test_function_lengths(self):
+        heads = ("int f() {", "int\nA::f(int a,\n     int b) const {", "TEST(A, b) {",
+                 "A::A(int a)\n    : a_{a}, b_([] { return 1; }), c_{} {",
+                 "template <typename T>\nauto f(T t) -> T {", "struct stat f() {",
+                 "int f() {\n  if (x) {\n    y();\n  }")
+        rooms = ("{}", "namespace a {{\n\nnamespace {{\n\n{}\n}}\n}}  // namespace a",
+                 "class A final : public B {{\n public:\n  int a = 1;\n\n{}\n\n private:\n  int b_;\n}};",
+                 "template <typename... T>\nstruct A {{\n struct B {{\n{}\n }};\n}};",
+                 "#define A(x) {{ \\\n  x\nconst T kA = {{{{1}}, {{2}}}};\nint g() {{ return 1; }}\n{}",
+                 "// {{\n/* {{\n*/\nconst char* s = \"{{\\\"\" R\"a({{\"\n)a\";\nchar c = '{{';"
+                 "\nint d = 1'000;\n{}\nchar e = '\\'';")
+        for head in heads:
+            for room in rooms:
+                lines = rules.LONGEST_FUNCTION - head.count("\n") - 2
+                fits = head + "\n" + "  g(\"}\");\n" * lines + "}"
+                self.accepts(rules.function_lengths, "core/a.h", room.format(fits) + "\n")
+                self.accepts(rules.function_lengths, "core/a.h", room.format(fits + "\n\n" + fits))
+                self.refuses(rules.function_lengths, "core/a.h", room.format(fits[:-1] + "\n}"))
+        table = "const T kA = {\n" + "  {1, f()},\n" * 100 + "};\n"
+        self.accepts(rules.function_lengths, "core/a.cpp", table)
+        self.accepts(rules.function_lengths, "core/a.cpp", "class A {\n" + "  int f();\n" * 100 + "};\n")
+        found = self.found(rules.function_lengths, {
+            "core/a.cpp": "int g() { return 1; }\n\nint f() {\n" + "  g();\n" * 100 + "}\n"})
+        self.assertEqual(len(found), 1)
+        self.assertTrue(found[0].startswith("core/a.cpp:3: a function of 102 lines"), found)
+
     def test_targets(self):
         self.refuses(rules.targets, "tests/core/lost_test.cpp", "")
         self.refuses(rules.targets, "core/lost.cpp", "")
