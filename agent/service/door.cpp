@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/overloaded.h"
 #include "protocol/codec.h"
 #include "protocol/envelope.h"
 

@@ -5,17 +5,11 @@
 #include <utility>
 
 #include "cli/output/rows.h"
+#include "core/overloaded.h"
 
 namespace rollback {
 
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 Tone tone_of(EventLevel level) {
   return level == EventLevel::kError     ? Tone::kBad

@@ -6,16 +6,11 @@
 #include <array>
 #include <utility>
 
+#include "core/overloaded.h"
+
 namespace rollback {
 
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 std::string joined(const std::vector<std::string>& texts, const char* separator) {
   return printable(fmt::format("{}", fmt::join(texts, separator)));

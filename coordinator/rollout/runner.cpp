@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "coordinator/rollout/policy.h"
+#include "core/overloaded.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -13,13 +14,6 @@ namespace rollback {
 namespace {
 
 namespace act = rollout_action;
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 bool is_same_header(const RolloutRecord& a, const RolloutRecord& b) {
   const auto left = encode_rollout(a);

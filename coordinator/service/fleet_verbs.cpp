@@ -8,6 +8,7 @@
 
 #include "coordinator/fleet/selector.h"
 #include "coordinator/service/undo_watcher.h"
+#include "core/overloaded.h"
 #include "core/version.h"
 #include "protocol/keys.h"
 
@@ -21,13 +22,6 @@ constexpr Duration kCapturing = std::chrono::minutes(30);
 constexpr Duration kReading = std::chrono::minutes(1);
 constexpr Duration kComparing = std::chrono::minutes(10);
 constexpr Duration kProbing = std::chrono::seconds(10);
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
 
 // What an error means when nothing was changed.
 ExitCode exit_code_of(const Error& error) noexcept {
