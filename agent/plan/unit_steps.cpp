@@ -9,11 +9,11 @@
 #include <set>
 #include <utility>
 
+#include "agent/layout.h"
+
 namespace rollback {
 
 namespace {
-
-constexpr std::string_view kUnitRoot = "/etc/systemd/system";
 
 struct UnitView {
   std::optional<UnitState> live;
@@ -30,14 +30,6 @@ std::string resource_name(const ResourceSnapshot& resource) {
 }
 std::string resource_name(const ResourceSpec& spec) {
   return fmt::format("{}/{}", to_string(spec.kind), spec.name);
-}
-
-// "shop@.service" for "shop@1.service"; "" for a plain unit.
-std::string template_of(const std::string& unit) {
-  const auto at = unit.find('@');
-  const auto dot = unit.rfind('.');
-  if (at == std::string::npos || dot == std::string::npos || dot < at) return "";
-  return unit.substr(0, at + 1) + unit.substr(dot);
 }
 
 std::set<std::string> uses_of(const UnitView& view) {
@@ -119,13 +111,13 @@ class UnitPlanner {
 
   static std::string own_file(const std::string& name, UnitView& view, const PlanStep& file) {
     const auto& path = file.subject;
-    std::set<std::string> fragments{fmt::format("{}/{}", kUnitRoot, name)};
+    std::set<std::string> fragments{fmt::format("{}/{}", kUnitDirectory, name)};
     for (const auto& state : {view.live, view.target})
       if (state && !state->fragment.empty()) fragments.insert(state->fragment);
-    std::set<std::string> drop_ins{fmt::format("{}/{}.d", kUnitRoot, name)};
+    std::set<std::string> drop_ins{fmt::format("{}/{}.d", kUnitDirectory, name)};
     if (const auto general = template_of(name); !general.empty()) {
-      fragments.insert(fmt::format("{}/{}", kUnitRoot, general));
-      drop_ins.insert(fmt::format("{}/{}.d", kUnitRoot, general));
+      fragments.insert(fmt::format("{}/{}", kUnitDirectory, general));
+      drop_ins.insert(fmt::format("{}/{}.d", kUnitDirectory, general));
     }
     if (fragments.contains(path)) {
       view.fragment_goes |= file.action == StepAction::kRemove;
