@@ -9,22 +9,10 @@
 #include "agent/apply/active_run.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/interrupted.h"
-#include "model/exit_code.h"
 
 namespace rollback {
 
 namespace {
-
-int exit_code_of_refusal(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kBusy:
-      return static_cast<int>(ExitCode::kLocked);
-    case ErrorCode::kTimeout:
-      return static_cast<int>(ExitCode::kTimedOut);
-    default:
-      return static_cast<int>(ExitCode::kRefused);
-  }
-}
 
 RunRecord new_record(const PrepareOrder& order, WallTime now) {
   RunRecord record;
@@ -41,6 +29,17 @@ RunRecord new_record(const PrepareOrder& order, WallTime now) {
 
 RunOutcome outcome_of_refusal(const Error& error) noexcept {
   return error.code == ErrorCode::kTimeout ? RunOutcome::kForgotten : RunOutcome::kRefused;
+}
+
+ExitCode exit_code_of(const Error& error) noexcept {
+  switch (error.code) {
+    case ErrorCode::kBusy:
+      return ExitCode::kLocked;
+    case ErrorCode::kTimeout:
+      return ExitCode::kTimedOut;
+    default:
+      return ExitCode::kRefused;
+  }
 }
 
 struct RollbackEngine::Inner {
@@ -148,7 +147,8 @@ Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListen
     log.finding(error.message);
     log.leave();
     if (!order.dry_run)
-      (void)inner_->finish(record, outcome_of_refusal(error), exit_code_of_refusal(error));
+      (void)inner_->finish(record, outcome_of_refusal(error),
+                           static_cast<int>(exit_code_of(error)));
     return Failure(error);
   }
   if (prepared->run) {

@@ -15,6 +15,7 @@
 #include "agent/store/run_store.h"
 #include "agent/store/snapshot_store.h"
 #include "core/random.h"
+#include "model/exit_code.h"
 #include "model/plan.h"
 #include "model/run.h"
 
@@ -37,6 +38,9 @@ struct RunDeps {
   const Clock& clock;
   Random& random;
 };
+
+// What an error of each kind means for the exit code when nothing was changed.
+ExitCode exit_code_of(const Error& error) noexcept;
 
 // Who watches a run, and who may end it. Called from the run thread.
 class RunListener {

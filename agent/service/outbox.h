@@ -73,7 +73,4 @@ class Stream {
 };
 using StreamPtr = std::shared_ptr<Stream>;
 
-// What an error of each kind means for the exit code when nothing was changed.
-ExitCode exit_code_of(const Error& error) noexcept;
-
 }  // namespace rollback
