@@ -36,9 +36,6 @@ ssize_t KernelSyscalls::write(int fd, const void* bytes, std::size_t size) {
   return answer(::write(fd, bytes, size));
 }
 int KernelSyscalls::ftruncate(int fd, off_t size) { return answer(::ftruncate(fd, size)); }
-int KernelSyscalls::fallocate(int fd, int mode, off_t offset, off_t size) {
-  return answer(::fallocate(fd, mode, offset, size));
-}
 int KernelSyscalls::fsync(int fd) { return answer(::fsync(fd)); }
 int KernelSyscalls::fdatasync(int fd) { return answer(::fdatasync(fd)); }
 int KernelSyscalls::syncfs(int fd) { return answer(::syncfs(fd)); }

@@ -26,7 +26,6 @@ class Syscalls {
   virtual ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) = 0;
   virtual ssize_t write(int fd, const void* bytes, std::size_t size) = 0;
   virtual int ftruncate(int fd, off_t size) = 0;
-  virtual int fallocate(int fd, int mode, off_t offset, off_t size) = 0;
   virtual int fsync(int fd) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int syncfs(int fd) = 0;
@@ -60,7 +59,6 @@ class KernelSyscalls final : public Syscalls {
   ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) override;
   ssize_t write(int fd, const void* bytes, std::size_t size) override;
   int ftruncate(int fd, off_t size) override;
-  int fallocate(int fd, int mode, off_t offset, off_t size) override;
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;

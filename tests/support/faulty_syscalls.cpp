@@ -41,10 +41,6 @@ int FaultySyscalls::ftruncate(int fd, off_t size) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.ftruncate(fd, size);
 }
-int FaultySyscalls::fallocate(int fd, int mode, off_t offset, off_t size) {
-  const int fault = enter(Effect::kMutates);
-  return fault != 0 ? fault : below_.fallocate(fd, mode, offset, size);
-}
 int FaultySyscalls::fsync(int fd) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.fsync(fd);

@@ -49,7 +49,6 @@ class FaultySyscalls final : public Syscalls {
   ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) override;
   ssize_t write(int fd, const void* bytes, std::size_t size) override;
   int ftruncate(int fd, off_t size) override;
-  int fallocate(int fd, int mode, off_t offset, off_t size) override;
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;

@@ -31,9 +31,6 @@ class HookedSyscalls final : public Syscalls {
     return kernel_.write(fd, bytes, size);
   }
   int ftruncate(int fd, off_t size) override { return kernel_.ftruncate(fd, size); }
-  int fallocate(int fd, int mode, off_t offset, off_t size) override {
-    return kernel_.fallocate(fd, mode, offset, size);
-  }
   int fsync(int fd) override { return kernel_.fsync(fd); }
   int fdatasync(int fd) override { return kernel_.fdatasync(fd); }
   int syncfs(int fd) override { return kernel_.syncfs(fd); }
