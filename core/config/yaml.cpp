@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
-#include <limits>
 #include <numeric>
 
 #include "core/config/yaml_tree.h"
@@ -59,19 +58,6 @@ std::string unknown_key(std::string_view key, std::initializer_list<std::string_
   for (const auto& name : valid)
     sentence += (&name == valid.begin() ? " " : ", ") + std::string(name);
   return sentence;
-}
-
-bool is_normal_absolute(std::string_view path) {
-  if (path == "/") return true;
-  if (path.empty() || path.front() != '/' || path.back() == '/') return false;
-  if (std::any_of(path.begin(), path.end(), [](char c) { return c >= 0 && c < ' '; })) return false;
-  for (std::size_t begin = 1; begin <= path.size();) {
-    const auto end = std::min(path.find('/', begin), path.size());
-    const auto part = path.substr(begin, end - begin);
-    if (part.empty() || part == "." || part == "..") return false;
-    begin = end + 1;
-  }
-  return true;
 }
 
 }  // namespace
@@ -191,21 +177,6 @@ Result<Duration> YamlNode::as_duration() const {
   return *duration;
 }
 
-Result<std::uint64_t> YamlNode::as_size() const {
-  ROLLBACK_ASSIGN(const std::string text, as_string());
-  std::uint64_t number = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  const std::string_view unit(end, static_cast<std::size_t>(last - end));
-  constexpr std::string_view kUnits = "KMGT";
-  const auto power = unit.empty() ? 0 : kUnits.find(unit.front()) + 1;
-  if (error == std::errc::invalid_argument || unit.size() > 1 || (!unit.empty() && power == 0))
-    return invalid("'" + text + "' is not a size such as 100, 64K, 512M or 20G");
-  if (error != std::errc() || number > std::numeric_limits<std::uint64_t>::max() >> (10 * power))
-    return invalid("the size " + text + " is too large");
-  return number << (10 * power);
-}
-
 Result<std::vector<std::string>> YamlNode::as_strings() const {
   ROLLBACK_ASSIGN(const auto nodes, items());
   std::vector<std::string> strings;
@@ -214,13 +185,6 @@ Result<std::vector<std::string>> YamlNode::as_strings() const {
     strings.push_back(std::move(text));
   }
   return strings;
-}
-
-Result<std::string> YamlNode::as_absolute_path() const {
-  ROLLBACK_ASSIGN(std::string text, as_string());
-  if (is_normal_absolute(text)) return text;
-  return invalid("'" + text +
-                 "' is not an absolute path without '..', '.', '//' and a '/' at its end");
 }
 
 }  // namespace rollback

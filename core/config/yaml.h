@@ -40,9 +40,7 @@ class YamlNode {
   Result<std::int64_t> as_int(std::int64_t low, std::int64_t high) const;
   Result<bool> as_bool() const;  // true or false
   Result<Duration> as_duration() const;
-  Result<std::uint64_t> as_size() const;  // bytes: 20G, 512M, 64K, 100
   Result<std::vector<std::string>> as_strings() const;
-  Result<std::string> as_absolute_path() const;  // "/a/b": no "..", "//", "." or trailing "/"
 
  private:
   struct Inner;
