@@ -6,8 +6,6 @@
 #include <charconv>
 #include <string>
 
-#include "agent/platform/printable.h"
-
 namespace rollback {
 
 namespace {
@@ -31,7 +29,6 @@ std::optional<Number> parse_number(std::string_view text) {
 Status notify_ready() { return tell("READY=1"); }
 Status notify_stopping() { return tell("STOPPING=1"); }
 Status notify_watchdog() { return tell("WATCHDOG=1"); }
-Status notify_status(std::string_view line) { return tell("STATUS=" + printable_line(line, 512)); }
 
 std::optional<Duration> watchdog_interval(std::string_view watchdog_usec,
                                           std::string_view watchdog_pid, pid_t self) {

@@ -16,7 +16,6 @@ namespace rollback {
 Status notify_ready();
 Status notify_stopping();
 Status notify_watchdog();
-Status notify_status(std::string_view line);
 
 // How often notify_watchdog() is due: half of the unit's WatchdogSec. nullopt: no watchdog, or one
 // meant for another process. Takes the values of WATCHDOG_USEC and WATCHDOG_PID ("" when unset).

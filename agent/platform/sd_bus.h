@@ -68,7 +68,6 @@ class SdBus {
   // was the connection's; systemd's own errors keep their words and get the code of their name.
   Result<MessagePtr> call(const BusMethod& method, Duration timeout, const Fill& fill = {});
   [[nodiscard]] bool is_lost() const noexcept { return lost_; }
-  [[nodiscard]] bool is_private() const noexcept { return private_; }
 
   // Hears `member` of `interface` from systemd, as long as the slot lives.
   Result<SlotPtr> listen(const std::string& path, const char* interface, const char* member,

@@ -27,10 +27,6 @@ Result<UnitState> unit_state(ServiceManager& services, const std::string& unit) 
   return state;
 }
 
-std::string title_of(const ResourceSpec& spec) {
-  return std::string(to_string(spec.kind)) + "/" + spec.name;
-}
-
 std::vector<std::pair<std::string, std::string>> binds_of(const std::vector<PreviewMount>& mounts) {
   std::vector<std::pair<std::string, std::string>> binds;
   for (const auto& mount : mounts) binds.emplace_back(mount.source, mount.destination);

@@ -19,9 +19,6 @@ std::unique_ptr<Resource> make_compose(const ResourceSpec& spec, const Platform&
 // A unit that does not exist has no fragment and no enablement and is not active.
 Result<UnitState> unit_state(ServiceManager& services, const std::string& unit);
 
-// "nginx/nginx": how errors name a resource.
-std::string title_of(const ResourceSpec& spec);
-
 // The binds of a validator's request that put the copies over the live directories.
 std::vector<std::pair<std::string, std::string>> binds_of(const std::vector<PreviewMount>& mounts);
 

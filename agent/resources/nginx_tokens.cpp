@@ -22,11 +22,7 @@ class Scanner {
   [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
   [[nodiscard]] char peek() const { return text_[at_]; }
 
-  char take() {
-    const char c = text_[at_++];
-    if (c == '\n') ++line_;
-    return c;
-  }
+  char take() { return text_[at_++]; }
 
   void step() {
     const char c = peek();
@@ -38,7 +34,6 @@ class Scanner {
       take();
       end_directive(c);
     } else {
-      if (current_.words.empty()) current_.line = line_;
       current_.words.push_back(c == '"' || c == '\'' ? quoted() : bare());
     }
   }
@@ -97,7 +92,6 @@ class Scanner {
 
   std::string_view text_;
   std::size_t at_ = 0;
-  int line_ = 1;
   NginxDirective current_;
   std::vector<NginxDirective> directives_;
 };

@@ -14,7 +14,6 @@ namespace rollback {
 // "conf.d/*.conf"}. Blocks are directives followed by those inside them.
 struct NginxDirective {
   std::vector<std::string> words;
-  int line = 1;  // where it begins
   bool operator==(const NginxDirective&) const = default;
 };
 

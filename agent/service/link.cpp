@@ -138,10 +138,9 @@ void Link::on_message(const CoordinatorMessage& message) {
     ++malformed_;
     return;
   }
-  if (const auto* welcome = std::get_if<Welcome>(&message)) {
+  if (std::holds_alternative<Welcome>(message)) {
     welcomed_ = true;
     refused_ = false;
-    coordinator_ = welcome->fleet;
     next_heartbeat_ = heard_at_;
   } else if (const auto* envelope = std::get_if<Envelope>(&message)) {
     if (const auto bytes = encode_envelope(*envelope)) deps_.on_envelope(coordinator, *bytes);

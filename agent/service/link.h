@@ -71,7 +71,6 @@ class Link {
   BootTime opened_at_;
   BootTime heard_at_;
   BootTime next_heartbeat_;
-  std::string coordinator_;  // fleet's name, from its welcome
   std::uint64_t malformed_ = 0;
 };
 

@@ -38,12 +38,6 @@ TEST(NginxTokens, SkipForeignCodeAndSurviveRubbish) {
   EXPECT_EQ(words_of("listen 80 }"), (Words{}));
 }
 
-TEST(NginxTokens, KnowTheirLine) {
-  const auto directives = parse_nginx("a;\n\n  b\nc;");
-  ASSERT_EQ(directives.size(), 2U);
-  EXPECT_EQ(directives[1].line, 3);
-}
-
 std::vector<std::string> references(TestHost& host) {
   const auto found = nginx_references(host.root, "/etc/nginx");
   EXPECT_TRUE(found) << found.error().message;
