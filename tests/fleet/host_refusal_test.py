@@ -100,6 +100,17 @@ class Refusal(unittest.TestCase):
         self.mount_opt("size=200m,nr_inodes=60")
         self.assert_refused_on_opt("/opt", "inodes")
 
+    def test_no_space_where_the_journal_goes(self):
+        state, copy = "/var/lib/rollback-agent", "/var/tmp/state"
+        self.host.run("sh", "-c", f"systemctl stop rollback-agent.service && cp -a {state} {copy} && "
+                      f"mount -t tmpfs -o mode=700,size=64m full {state} && cp -aT {copy} {state} && "
+                      "systemctl start rollback-agent.service")
+        self.addCleanup(self.host.run, "sh", "-c", "systemctl stop rollback-agent.service && "
+                        f"umount {state} && rm -rf {copy} && systemctl start rollback-agent.service")
+        filled = self.host.run("sh", "-c", f"head -c 128M /dev/zero > {state}/filler", check=False)
+        self.assertIn("No space left", filled.stderr)
+        self.assert_refused("v2.4.1", f"{state}/journal", "No space left")
+
     def test_a_file_system_that_was_made_read_only(self):
         self.mount_opt("size=200m")
         self.host.run("mount", "-o", "remount,ro", "/opt")
