@@ -252,6 +252,13 @@ class Health(Look):
 
 
 class Words(Look):
+    def test_a_terminal_is_asked_and_no_changes_nothing(self):
+        with self.nothing_changes():
+            code, shown = self.host.on_terminal(HOST, "n", "rollback", "--to", "v2.4.1")
+        self.assertEqual(code, 1, shown)
+        self.assertEqual(re.sub("\x1b\\[[0-9;]*m", "", shown).split("\r\n"), [
+            "Take this host back to v2.4.1? [y/N] n", "rollbackctl: not confirmed; nothing was changed", ""])
+
     def test_a_mistake_is_one_sentence_and_exit_code_1(self):
         for typed, word in MISTAKES:
             with self.subTest(typed):

@@ -13,10 +13,13 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import pty
 import re
+import select
 import stat
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,6 +211,34 @@ class Rig:
         command = self.fleet.machine(host).enter_command(["rollbackctl", "-o", "jsonl", *words])
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
+
+    def on_terminal(self, host, typed, *words, seconds=60):
+        """Runs rollbackctl on a terminal of 80 columns, types one line when asked -> (exit code, all that was shown)."""
+        master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
+        command = self.fleet.machine(host).enter_command(["env", "TERM=xterm", "rollbackctl", *words])
+        with os.fdopen(master, "r+b", buffering=0) as terminal, subprocess.Popen(
+                command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as asked:
+            os.close(slave)
+            try:
+                shown = self._shown(terminal, typed, time.monotonic() + seconds)
+            except BaseException:
+                asked.kill()
+                raise
+        return asked.returncode, shown
+
+    @staticmethod
+    def _shown(terminal, typed, deadline):
+        shown, answered = b"", False
+        while select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+            try:
+                shown += terminal.read(65536)
+            except OSError:  # EIO: nobody holds the other side any more
+                return shown.decode()
+            if b"[y/N] " in shown and not answered:
+                answered = True
+                terminal.write(f"{typed}\n".encode())
+        raise AssertionError(f"rollbackctl did not end on its terminal: {shown}")
 
     def squat(self, host, port=8080):
         """Takes a port of the host until free() is called; whoever connects is hung up on."""
