@@ -4,6 +4,7 @@
 changed. Needs root and build/packages."""
 import contextlib
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -197,7 +198,12 @@ class Alone(Bad):
                         pass
             self.assertEqual(self.host.ask("status").code, 0, frame[:20])
         self.assertEqual(self.host.main_pid(HOST, "rollback-agent.service"), pid, "the agent was restarted")
+        wait_for("the agent to count what it refused", self.counted_refusals)
 
+    def counted_refusals(self):
+        log = self.host.run("journalctl", "--no-pager", "-o", "cat", "-u", "rollback-agent.service").stdout
+        said = re.findall(r"^refused since the start: (\d+) malformed .* (\d+) bad frames ", log, re.M)
+        return said and sum(map(int, said[-1])) >= len([frame for frame in FRAMES if frame])
 
 # Sends each line of stdin (hex) to a port and waits until the other side hangs up or is bored.
 SENDER = """
