@@ -18,13 +18,27 @@ def setUpModule():
 class Rollout(RolloutCase):
     wants_good_units = True
 
-    def test_every_host_is_exactly_what_it_was(self):
-        answer = self.fleet("--to", "v2.4.1", "-y")
-        self.assertEqual(answer.code, 0, answer)
+    def test_asked_on_a_terminal_every_host_is_exactly_what_it_was(self):
+        code, shown = self.rig.on_terminal("coord", "y", "fleet", "--to", "v2.4.1")
+        self.assertEqual(code, 0, shown)
+        self.assert_drawn_in_place(shown)
         for host in self.webs:
             self.assert_same(self.good, host)
             self.assertEqual(self.rig.page(host), (200, "shop v2.4.1"), host)
         self.assertEqual(self.fleet("verify", "v2.4.1").code, 0)
+
+    def assert_drawn_in_place(self, shown):
+        """What a terminal of 24 lines and 80 columns was sent: a question, pictures over one another, the report."""
+        *pictures, report = re.split("\x1b\\[[0-9]+A\r\x1b\\[J", re.sub("\x1b\\[[0-9;]*m", "", shown))
+        self.assertTrue(pictures[0].startswith("Take 3 hosts back to v2.4.1: web1, web2, web3? [y/N] y\r\n"), shown)
+        self.assertIn(" -> v2.4.1  waving  ", "".join(pictures))
+        self.assertNotIn("\x1b", "".join([*pictures, report]), "something else moves the cursor")
+        for picture in [*pictures, report]:
+            lines = picture.split("\r\n")
+            self.assertLess(len(lines), 24, picture)
+            self.assertEqual([line for line in lines if len(line) > 80], [])
+        self.assertRegex(report, r"^rollout \w+ to v2\.4\.1: done after [0-9.]+ s\r\nHOST +WAVE +STATE +TIMES\r\n"
+                                 r"(web[123] +[123] +done +planned .*\r\n){3}$")
 
     def test_only_the_shop_restarts_and_nginx_reloads(self):
         def workers(host):
@@ -44,22 +58,6 @@ class Rollout(RolloutCase):
             for name in self.good_units[host].keys() & after.keys():
                 for what in ("ActiveState", "UnitFileState"):
                     self.assertEqual(after[name][what], self.good_units[host][name][what], f"{host} {name}")
-
-    def test_a_terminal_is_asked_and_drawn_on_in_place_and_keeps_the_report(self):
-        code, shown = self.rig.on_terminal("coord", "y", "fleet", "--to", "v2.4.1")
-        self.assertEqual(code, 0, shown)
-        *pictures, report = re.split("\x1b\\[[0-9]+A\r\x1b\\[J", re.sub("\x1b\\[[0-9;]*m", "", shown))
-        self.assertTrue(pictures[0].startswith("Take 3 hosts back to v2.4.1: web1, web2, web3? [y/N] y\r\n"), shown)
-        self.assertIn(" -> v2.4.1  waving  ", "".join(pictures))
-        self.assertNotIn("\x1b", "".join([*pictures, report]), "something else moves the cursor")
-        for picture in [*pictures, report]:
-            lines = picture.split("\r\n")
-            self.assertLess(len(lines), 24, picture)
-            self.assertEqual([line for line in lines if len(line) > 80], [])
-        self.assertRegex(report, r"^rollout \w+ to v2\.4\.1: done after [0-9.]+ s\r\nHOST +WAVE +STATE +TIMES\r\n"
-                                 r"(web[123] +[123] +done +planned .*\r\n){3}$")
-        for host in self.webs:
-            self.assert_same(self.good, host)
 
     def test_a_second_time_there_is_nothing_to_do(self):
         self.assertEqual(self.fleet("--to", "v2.4.1", "-y").code, 0)
