@@ -156,9 +156,15 @@ Result<Journal> Journal::create(const Directory& state, const JournalBegin& begi
   ROLLBACK_TRY(remove(state));
   ROLLBACK_ASSIGN(File file, state.create_file(kFile, 0600));
   const auto first = frame(Digest(), encode_journal_record(begin));
-  ROLLBACK_TRY(file.write_all(header() + first));
-  ROLLBACK_TRY(file.data_sync());
-  ROLLBACK_TRY(state.sync());
+  const auto written = [&]() -> Status {
+    ROLLBACK_TRY(file.write_all(header() + first));
+    ROLLBACK_TRY(file.data_sync());
+    return state.sync();
+  }();
+  if (!written) {
+    (void)remove(state);  // an empty journal would look like a run; the first error is the news
+    return Failure(written.error());
+  }
   return Journal(state.calls(), std::move(file), sha256(first), kHeaderSize + first.size());
 }
 

@@ -123,7 +123,7 @@ LITERAL = re.compile(
 MARK = re.compile(r"[(){}\[\];]")
 ROOM = re.compile(r"\s*(?:template\s*<[^{]*>\s*)?(?:inline\s+)?"
                   r"(?:namespace|class|struct|union|extern)\b[^(]*$")
-LONGEST_FUNCTION = 80  # lines, from the first of its head to its closing brace
+LONGEST_FUNCTION = 60  # lines, from the first of its head to its closing brace
 
 
 def functions(code, begin, end):

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <filesystem>
+
+#include "tests/support/faulty_syscalls.h"
 #include "tests/support/temp_directory.h"
 
 namespace rollback {
@@ -119,6 +123,20 @@ TEST_F(JournalTest, RefusesANewerFormat) {
   const auto found = Journal::find(state_);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(JournalTest, LeavesNothingBehindWhenItsFirstRecordDoesNotFit) {
+  for (int call = 0; call < 20; ++call) {
+    FaultySyscalls full(kernel_, FailAt{call, ENOSPC});
+    const Directory state = directory_.open(full);
+    const auto journal = Journal::create(state, begin_record());
+    if (journal) {
+      EXPECT_GE(call, 3);  // made, written, synced
+      return;
+    }
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "journal")) << "at call " << call;
+  }
+  FAIL() << "it never succeeded";
 }
 
 TEST_F(JournalTest, HoldsOneRunAtATime) {
