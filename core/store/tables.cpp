@@ -123,9 +123,7 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
   options.sync = durability == Durability::kSynced;
   // Whatever has a number now comes before this batch in the log, so it is durable with it.
   const auto before = rocks.db->GetLatestSequenceNumber();
-  auto status = rocks.db->Write(options, &batch);
-  // After a full disk RocksDB refuses every write until it is told that there may be room again.
-  if (status.IsNoSpace() && rocks.db->Resume().ok()) status = rocks.db->Write(options, &batch);
+  const auto status = rocks.db->Write(options, &batch);
   if (!status.ok()) return Failure(rocks_error(status, "write to the store " + inner_->spec.path));
   if (!options.sync) return {};
   // The batch is durable; a watermark that cannot be raised only weakens the check at open.

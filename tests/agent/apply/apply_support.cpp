@@ -64,6 +64,7 @@ Result<ProgramOutcome> NoPrograms::run(const ProgramRequest& request) {
 
 Result<Digest> KeepingSink::put_content(std::string_view bytes) {
   const auto digest = sha256(bytes);
+  const std::lock_guard lock(mutex_);
   contents_.emplace(digest, bytes);
   return digest;
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,7 @@ class KeepingSink final : public ContentSink {
   [[nodiscard]] ContentSource source() const;
 
  private:
+  std::mutex mutex_;  // contents come from several threads
   std::map<Digest, std::string> contents_;
 };
 

@@ -2,9 +2,7 @@
 #include "agent/store/database.h"
 
 #include <gmock/gmock.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -252,36 +250,6 @@ TEST_F(DatabaseTest, OpensWhenTheLogEndsInTheMiddleOfAnUnsyncedWrite) {
   ASSERT_TRUE(database);
   EXPECT_EQ(database->get(Table::kRuns, "synced").value(), "1");
   EXPECT_EQ(database->get(Table::kRuns, "torn").value(), std::nullopt);
-}
-
-TEST_F(DatabaseTest, WritesAgainOnceAFullDiskHasRoom) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can mount";
-  fs::create_directories(path_);
-  ASSERT_EQ(::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=24m"), 0);
-  {
-    const auto database = Database::open(path_ + "/store");
-    ASSERT_TRUE(database) << database.error().message;
-    const auto put = [&](const std::string& key) {
-      return (*database)->write({{Table::kRuns, key, std::string(100'000, 'x')}},
-                                Durability::kSynced);
-    };
-    ASSERT_TRUE(put("first"));
-    std::ofstream(path_ + "/filler") << std::string(32 << 20, 'f');
-    Status full;
-    for (int i = 0; i < 400 && full; ++i) full = put("filling " + std::to_string(i));
-    ASSERT_FALSE(full);
-    EXPECT_EQ(full.error().code, ErrorCode::kNoSpace) << full.error().message;
-    fs::remove(path_ + "/filler");
-    const Status again = put("again");
-    EXPECT_TRUE(again) << again.error().message;
-  }
-  {
-    const auto reopened = Database::open(path_ + "/store");
-    EXPECT_TRUE(reopened) << reopened.error().message;
-    EXPECT_TRUE(reopened && (*reopened)->get(Table::kRuns, "again").value());
-    EXPECT_TRUE(reopened && (*reopened)->get(Table::kRuns, "first").value());
-  }
-  ::umount2(path_.c_str(), MNT_DETACH);
 }
 
 TEST_F(DatabaseTest, RemembersDamageUntilTheValueIsReplaced) {
