@@ -37,8 +37,9 @@ class Rollout(RolloutCase):
             lines = picture.split("\r\n")
             self.assertLess(len(lines), 24, picture)
             self.assertEqual([line for line in lines if len(line) > 80], [])
-        self.assertRegex(report, r"^rollout \w+ to v2\.4\.1: done after [0-9.]+ s\r\nHOST +WAVE +STATE +TIMES\r\n"
-                                 r"(web[123] +[123] +done +planned .*\r\n){3}$")
+        self.assertRegex(report, r"^rollout \w+ to v2\.4\.1: done after [0-9.]+ s\r\nHOST +WAVE +STATE\r\n"
+                                 r"(web[123] +[123] +done\r\n){3}\r\nHOST +PLAN +STAGE +STOP +COMMIT +START +GATE +VERIFY\r\n"
+                                 r"(web[123]( +[0-9.]+ m?s){7}\r\n){3}$")
 
     def test_only_the_shop_restarts_and_nginx_reloads(self):
         def workers(host):
