@@ -134,7 +134,8 @@ TEST_F(JournalTest, LeavesNothingBehindWhenItsFirstRecordDoesNotFit) {
       EXPECT_GE(call, 3);  // made, written, synced
       return;
     }
-    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "journal")) << "at call " << call << ": " << journal.error().message;
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "journal"))
+        << "at call " << call << ": " << journal.error().message;
   }
   FAIL() << "it never succeeded";
 }
