@@ -92,6 +92,9 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state) {
   ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(state));
   ROLLBACK_ASSIGN(const auto journal, Journal::find(state));
   if (!journal) {
+    // A file without a record is of a run that never began, and would pass for one that holds the
+    // host. Not worth a failed start: the next run removes it too.
+    (void)Journal::remove(state);
     found.message = "no unfinished run";
     return found;
   }

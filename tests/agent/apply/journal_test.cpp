@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "agent/apply/recovery.h"
 #include "tests/support/faulty_syscalls.h"
 #include "tests/support/temp_directory.h"
 
@@ -138,6 +139,16 @@ TEST_F(JournalTest, LeavesNothingBehindWhenItsFirstRecordDoesNotFit) {
         << "at call " << call << ": " << journal.error().message;
   }
   FAIL() << "it never succeeded";
+}
+
+TEST_F(JournalTest, OfARunThatNeverBeganIsRemovedByRecovery) {
+  for (const std::string& torn : {std::string(), std::string("rollback-jour")}) {
+    directory_.write("journal", torn);
+    const auto recovered = recover_files(state_, state_);
+    ASSERT_TRUE(recovered) << recovered.error().message;
+    EXPECT_EQ(recovered->decision, Recovery::Decision::kNothing);
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "journal")) << "'" << torn << "'";
+  }
 }
 
 TEST_F(JournalTest, HoldsOneRunAtATime) {
