@@ -41,13 +41,18 @@ bool wait_for_next(const Session& session) {
   return !session.interrupted();
 }
 
+// Not where nobody answers or lets us in, nor after Ctrl-C.
+bool may_answer_again(ExitCode exit) {
+  return exit != ExitCode::kUsage && exit != ExitCode::kDenied && exit != ExitCode::kDetached;
+}
+
 void add_health(CLI::App& app, Session& session) {
   auto watch = std::make_shared<bool>(false);
   auto* command = app.add_subcommand("health", "Ask every probe now");
   command->add_flag("-w,--watch", *watch, "Again every 2 s, until Ctrl-C");
   command->callback([&session, watch] {
     do ask_and_print(session, session.agent(), HealthRequest{});
-    while (*watch && session.exit != ExitCode::kUsage && wait_for_next(session));
+    while (*watch && may_answer_again(session.exit) && wait_for_next(session));
   });
 }
 
