@@ -16,8 +16,10 @@
 namespace rollback {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class GreenProber final : public Prober {
  public:
@@ -155,6 +157,20 @@ TEST_F(DoorTest, AGitReferenceThatIsNoneIsRefused) {
   }
   EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "3f2a90c1"})).exit_code,
             ExitCode::kDone);
+}
+
+TEST_F(DoorTest, StatusFollowsTheHistoryAndTheStoresDamage) {
+  EXPECT_EQ(status_of(*host_, "none").release, "");
+  for (const char* const release : {"v1.0.0", "v1.1.0"}) {
+    tree_.write("etc/app/app.conf", release);
+    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, ""})).exit_code,
+              ExitCode::kDone);
+    EXPECT_EQ(status_of(*host_, "none").release, release);
+  }
+  EXPECT_EQ(status_of(*host_, "none").store, "ok");
+  (void)database_->note_damage(Table::kBlobs, "a", "content a: what is stored has another hash");
+  EXPECT_THAT(status_of(*host_, "none").store,
+              AllOf(StartsWith("degraded: "), HasSubstr("content a")));
 }
 
 TEST_F(DoorTest, PreviousIsTheReleaseThatWasLeftUnrecorded) {
