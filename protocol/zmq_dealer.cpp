@@ -41,20 +41,11 @@ Status configure(void* socket, const ZmqDealer::Options& options) {
                     "RECONNECT_IVL_MAX");
 }
 
-class Monitor final : public Pollable {
- public:
-  explicit Monitor(ZmqSocketPtr socket) : socket_(std::move(socket)) {}
-  void* zmq_handle() noexcept override { return socket_.get(); }
-
- private:
-  ZmqSocketPtr socket_;
-};
-
 }  // namespace
 
 struct ZmqDealer::Inner {
   ZmqSocketPtr socket;
-  std::unique_ptr<Monitor> monitor;
+  std::unique_ptr<ZmqMonitor> monitor;
   std::size_t max_message = 0;
   bool connected = false;
 };
@@ -67,8 +58,7 @@ Result<std::unique_ptr<ZmqDealer>> ZmqDealer::connect(ZmqContext& context, const
   inner->max_message = options.max_message;
   ROLLBACK_ASSIGN(inner->socket, open_zmq_socket(context, ZMQ_DEALER));
   ROLLBACK_TRY(configure(inner->socket.get(), options));
-  ROLLBACK_ASSIGN(auto monitor, monitor_of(context, inner->socket.get(), kEvents));
-  inner->monitor = std::make_unique<Monitor>(std::move(monitor));
+  ROLLBACK_ASSIGN(inner->monitor, ZmqMonitor::watch(context, inner->socket.get(), kEvents));
   if (zmq_connect(inner->socket.get(), options.endpoint.c_str()) != 0)
     return fail_zmq("connect to " + options.endpoint);
   return std::unique_ptr<ZmqDealer>(new ZmqDealer(std::move(inner)));
@@ -98,7 +88,7 @@ Status ZmqDealer::send(std::string_view bytes) {
 
 ZmqDealer::Event ZmqDealer::next_event() {
   for (;;) {
-    const auto event = receive_event(inner_->monitor->zmq_handle());
+    const auto event = inner_->monitor->next();
     if (!event || !*event) return Event::kNone;
     const bool was_connected = std::exchange(inner_->connected, false);
     switch ((*event)->event) {

@@ -44,7 +44,7 @@ Status configure(void* socket, const ZmqRouter::Options& options) {
 
 struct ZmqRouter::Inner {
   ZmqSocketPtr socket;
-  ZmqSocketPtr monitor;
+  std::unique_ptr<ZmqMonitor> monitor;
   std::size_t max_message = 0;
   RouterCounters counters;
 };
@@ -58,7 +58,7 @@ Result<std::unique_ptr<ZmqRouter>> ZmqRouter::bind(ZmqContext& context, const Op
   inner->max_message = options.max_message;
   ROLLBACK_ASSIGN(inner->socket, open_zmq_socket(context, ZMQ_ROUTER));
   ROLLBACK_TRY(configure(inner->socket.get(), options));
-  ROLLBACK_ASSIGN(inner->monitor, monitor_of(context, inner->socket.get(), kEvents));
+  ROLLBACK_ASSIGN(inner->monitor, ZmqMonitor::watch(context, inner->socket.get(), kEvents));
   if (zmq_bind(inner->socket.get(), options.endpoint.c_str()) != 0)
     return fail_zmq("listen on " + options.endpoint);
   return std::unique_ptr<ZmqRouter>(new ZmqRouter(std::move(inner)));
@@ -88,8 +88,7 @@ Status ZmqRouter::send(const std::string& route, std::string_view bytes) {
 }
 
 const RouterCounters& ZmqRouter::counters() {
-  for (auto event = receive_event(inner_->monitor.get()); event && *event;
-       event = receive_event(inner_->monitor.get()))
+  for (auto event = inner_->monitor->next(); event && *event; event = inner_->monitor->next())
     ++((*event)->event == ZMQ_EVENT_ACCEPTED ? inner_->counters.connections
                                              : inner_->counters.admitted);
   return inner_->counters;

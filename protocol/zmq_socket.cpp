@@ -127,24 +127,30 @@ Status send_frame(void* socket, std::string_view bytes, bool more) {
   return fail_zmq("send on the link");
 }
 
-Result<ZmqSocketPtr> monitor_of(ZmqContext& context, void* socket, int events) {
+Result<std::unique_ptr<ZmqMonitor>> ZmqMonitor::watch(ZmqContext& context, void* socket,
+                                                      int events) {
   const std::string endpoint = context.unique_endpoint("link-events");
-  if (zmq_socket_monitor(socket, endpoint.c_str(), events) != 0)
-    return fail_zmq("watch the connection of the link");
-  ROLLBACK_ASSIGN(ZmqSocketPtr monitor, open_zmq_socket(context, ZMQ_PAIR));
-  ROLLBACK_TRY(set_option(monitor.get(), ZMQ_LINGER, 0, "LINGER"));
+  ROLLBACK_ASSIGN(ZmqSocketPtr reports, open_zmq_socket(context, ZMQ_PAIR));
+  ROLLBACK_TRY(set_option(reports.get(), ZMQ_LINGER, 0, "LINGER"));
   // The I/O thread sends these events and blocks at a full queue, so it must have no bound; they
   // come at the pace of reconnects.
-  ROLLBACK_TRY(set_option(monitor.get(), ZMQ_RCVHWM, 0, "RCVHWM"));
-  if (zmq_connect(monitor.get(), endpoint.c_str()) != 0)
+  ROLLBACK_TRY(set_option(reports.get(), ZMQ_RCVHWM, 0, "RCVHWM"));
+  if (zmq_socket_monitor(socket, endpoint.c_str(), events) != 0)
+    return fail_zmq("watch the connection of the link");
+  std::unique_ptr<ZmqMonitor> monitor(new ZmqMonitor(socket, std::move(reports)));
+  if (zmq_connect(monitor->zmq_handle(), endpoint.c_str()) != 0)
     return fail_zmq("watch the connection of the link");
   return monitor;
 }
 
-Result<std::optional<ZmqEvent>> receive_event(void* monitor) {
+// Told to stop while the reports still have a reader: an I/O thread with an event and no reader
+// waits for good, and so does every other connection of that thread.
+ZmqMonitor::~ZmqMonitor() { zmq_socket_monitor(watched_, nullptr, 0); }
+
+Result<std::optional<ZmqEvent>> ZmqMonitor::next() {
   // Frame 1: event number (16 bits) and value (32 bits) in the machine's order; frame 2: address.
   constexpr std::size_t kEventSize = sizeof(std::uint16_t) + sizeof(std::uint32_t);
-  ROLLBACK_ASSIGN(auto message, receive_message(monitor, 2));
+  ROLLBACK_ASSIGN(auto message, receive_message(reports_.get(), 2));
   if (!message) return std::nullopt;
   const std::string& raw = message->frames.front();
   if (raw.size() != kEventSize) return fail(ErrorCode::kBug, "malformed socket event");

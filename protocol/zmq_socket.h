@@ -50,12 +50,25 @@ Result<std::optional<ZmqMessage>> receive_message(void* socket, std::size_t max_
 // Never blocks: errno EAGAIN gives kBusy, EHOSTUNREACH kNotFound.
 Status send_frame(void* socket, std::string_view bytes, bool more);
 
-// A PAIR that reports what happens to `socket`, from now on.
-Result<ZmqSocketPtr> monitor_of(ZmqContext& context, void* socket, int events);
 struct ZmqEvent {
   int event = 0;
   std::uint32_t value = 0;
 };
-Result<std::optional<ZmqEvent>> receive_event(void* monitor);
+
+// Reports what happens to one socket, from `watch` on. Must be destroyed before that socket.
+class ZmqMonitor final : public Pollable {
+ public:
+  static Result<std::unique_ptr<ZmqMonitor>> watch(ZmqContext& context, void* socket, int events);
+  ~ZmqMonitor() override;
+  // nullopt when there is nothing new. Never blocks.
+  Result<std::optional<ZmqEvent>> next();
+  void* zmq_handle() noexcept override { return reports_.get(); }
+
+ private:
+  ZmqMonitor(void* watched, ZmqSocketPtr reports)
+      : watched_(watched), reports_(std::move(reports)) {}
+  void* watched_;
+  ZmqSocketPtr reports_;
+};
 
 }  // namespace rollback

@@ -158,6 +158,19 @@ TEST_F(ZmqGate, IsNotProvenWhenItLetsNobodyIn) {
   EXPECT_FALSE(probe_gate(context, *zap, closed->endpoint(), server.public_key, kSoon));
 }
 
+// An I/O thread reports what a socket does to whoever watches it, and waits for good where nobody
+// is left to take the report; the connections it serves then hear nothing more.
+TEST_F(ZmqGate, OpensAndClosesWhileOthersConnect) {
+  for (int i = 0; i < 200; ++i) {
+    const auto closing = open_router("agents");
+    const auto dealer = open_dealer(web1, *closing);
+    if (i % 2 == 0) continue;
+    ASSERT_EQ(wait_event(*dealer), Event::kConnected) << "router " << i;
+  }
+
+  EXPECT_EQ(wait_event(*open_dealer(web1, *router)), Event::kConnected);
+}
+
 TEST_F(ZmqGate, ForgetsTheProbesKey) {
   const CurveKeys key = make_curve_keys();
   zap->admit_probe(key.public_key);
