@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -18,7 +17,6 @@
 #include "agent/service/agent.h"
 #include "agent/service/identity.h"
 #include "agent/service/self_check.h"
-#include "core/version.h"
 #include "protocol/daemon.h"
 
 namespace rollback {

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 
 #include "coordinator/service/coordinator.h"
 #include "coordinator/service/notify.h"
 #include "coordinator/store/rocks_state_store.h"
-#include "core/version.h"
 #include "protocol/daemon.h"
 
 namespace rollback {
@@ -93,18 +91,17 @@ Status check_config(const Arguments& arguments) {
 
 int run(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app("The coordinator of rollbackctl: takes a fleet of hosts back",
-               "rollback-coordinator");
-  app.set_version_flag("--version", std::string("rollback-coordinator ") + kVersion);
-  app.add_option("--config", arguments.config,
-                 "Configuration (default /etc/rollback/coordinator.yaml)");
-  app.add_option("--state", arguments.state, "Store and keys");
-  app.add_option("--socket", arguments.socket, "Socket for rollbackctl");
   bool check = false;
   bool key = false;
-  app.add_flag("--check", check, "Check the configuration's text and leave");
-  app.add_flag("--print-key", key, "Print the public key that agents need, and leave");
-  CLI11_PARSE(app, argc, argv);
+  const auto ended = parse_daemon_arguments(
+      argc, argv,
+      {"rollback-coordinator", "The coordinator of rollbackctl: takes a fleet of hosts back"},
+      {{"config", &arguments.config, "Configuration"},
+       {"state", &arguments.state, "Store and keys"},
+       {"socket", &arguments.socket, "Socket for rollbackctl"},
+       {"check", &check, "Check the configuration's text and leave"},
+       {"print-key", &key, "Print the public key that agents need, and leave"}});
+  if (ended) return *ended;
   const bool in_journal = std::getenv("JOURNAL_STREAM") != nullptr;
   spdlog::set_pattern(in_journal ? "%v" : "%Y-%m-%dT%H:%M:%S %l %v");
   const Status status = key     ? print_key(arguments)
