@@ -3,10 +3,13 @@
 // it is chosen it runs against the session and sets the exit code.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "cli/session.h"
+
+namespace CLI {
+class App;  // CLI11 is in the headers: only what adds a command includes it
+}
 
 namespace rollback {
 

@@ -2,6 +2,7 @@
 // fleet: the same verbs over many hosts, through the coordinator.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <vector>
 

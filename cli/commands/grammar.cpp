@@ -2,6 +2,7 @@
 // What all commands share of the grammar: guarded option values, durations, questions.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <vector>

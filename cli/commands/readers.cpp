@@ -2,6 +2,7 @@
 // What only looks: history, show, diff, plan, verify, health, status.
 #include <poll.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>

@@ -2,6 +2,7 @@
 // rollback and undo of this host.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/commands/commands.h"
