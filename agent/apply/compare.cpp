@@ -11,12 +11,6 @@ namespace rollback {
 
 namespace {
 
-Result<std::vector<RevisionStatus>> known_revisions(const RunDeps& deps) {
-  ROLLBACK_ASSIGN(const auto revisions, deps.snapshots.revisions());
-  ROLLBACK_ASSIGN(const auto history, deps.snapshots.history());
-  return revision_statuses(revisions, history);
-}
-
 // The revision the host is on: the deployed one when its content is live, else the newest that is.
 std::string name_of_live(const std::vector<RevisionStatus>& known, const Digest& root) {
   std::string name;
@@ -67,7 +61,7 @@ Result<Revision> target_of(RunKind kind, const RevisionName& name,
 }  // namespace
 
 Result<Comparison> compare_with(const RunDeps& deps, const std::string& to, RunKind kind) {
-  ROLLBACK_ASSIGN(const auto known, known_revisions(deps));
+  ROLLBACK_ASSIGN(const auto known, deps.snapshots.statuses());
   if (to.empty()) return compare_with_previous(deps, known);
   ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));
   ROLLBACK_ASSIGN(const Revision target, target_of(kind, name, known));

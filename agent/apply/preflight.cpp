@@ -17,11 +17,6 @@ constexpr std::uint64_t kMargin = 16ULL << 20U;  // bytes that stay free on ever
 constexpr std::uint64_t kSpareInodes = 64;
 constexpr std::size_t kNamed = 5;
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 Status check_emptied(const PreflightInput& input) {
   std::set<std::string> going;
   for (const auto& step : input.plan.steps)

@@ -12,11 +12,6 @@ namespace {
 
 constexpr const char* kStages = ".rollback";
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 std::string below(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
@@ -60,6 +55,11 @@ Result<Mount> find_mount(const Directory& root, const std::string& path) {
 }
 
 }  // namespace
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
 
 bool is_no_directory(const Error& error) noexcept {
   return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalid;

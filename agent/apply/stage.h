@@ -16,6 +16,8 @@
 
 namespace rollback {
 
+// "/etc" of "/etc/nginx", "/" of "/etc".
+std::string parent_of(const std::string& path);
 // The open parent of an absolute live path, and its last component. Crosses mounts.
 Result<ParentOf> live_parent(const Directory& root, const std::string& path);
 // The directory of an absolute path. Crosses mounts.

@@ -8,12 +8,6 @@ namespace rollback {
 
 namespace {
 
-Result<std::vector<RevisionStatus>> known_revisions(const SnapshotStore& snapshots) {
-  ROLLBACK_ASSIGN(const auto revisions, snapshots.revisions());
-  ROLLBACK_ASSIGN(const auto history, snapshots.history());
-  return revision_statuses(revisions, history);
-}
-
 // "v2.4.1", "v2.4.1@2", "run:ID": as written; the newest of a label whatever its status.
 Result<Revision> find_revision(const std::vector<RevisionStatus>& known, const std::string& text) {
   ROLLBACK_ASSIGN(const auto name, RevisionName::parse(text));
@@ -41,13 +35,13 @@ void count_below(const Manifest& manifest, const ManagedPath& managed, ResourceI
 }  // namespace
 
 Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text) {
-  ROLLBACK_ASSIGN(const auto known, known_revisions(snapshots));
+  ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
   ROLLBACK_ASSIGN(const auto revision, find_revision(known, text));
   return snapshots.load_state(revision.snapshot);
 }
 
 Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots) {
-  ROLLBACK_ASSIGN(const auto known, known_revisions(snapshots));
+  ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
   for (const auto& candidate : known)
     if (candidate.status == ReleaseStatus::kDeployed) return candidate.revision;
   return std::nullopt;
@@ -62,7 +56,7 @@ const Result<std::optional<Revision>>& DeployedRevision::now(const SnapshotStore
 }
 
 void history_verb(Host& host, const HistoryRequest& request, Stream& stream) {
-  const auto known = known_revisions(host.deps.snapshots);
+  const auto known = host.deps.snapshots.statuses();
   if (!known) return stream.fail(exit_code_of(known.error()), known.error());
   const auto entries = host.deps.snapshots.history();
   if (!entries) return stream.fail(exit_code_of(entries.error()), entries.error());

@@ -168,6 +168,12 @@ Result<std::vector<Revision>> SnapshotStore::revisions() const {
   return revisions;
 }
 
+Result<std::vector<RevisionStatus>> SnapshotStore::statuses() const {
+  ROLLBACK_ASSIGN(const auto known, revisions());
+  ROLLBACK_ASSIGN(const auto entries, history());
+  return revision_statuses(known, entries);
+}
+
 Result<std::vector<HistoryEntry>> SnapshotStore::history() const {
   std::vector<HistoryEntry> entries;
   const auto use = [&](std::uint64_t seq, HistoryEntry entry) -> Status {

@@ -38,9 +38,10 @@ class SnapshotStore {
                           WallTime now, std::optional<HistoryEntry> entry,
                           const std::string& git_ref = "");
 
-  Result<std::vector<Revision>> revisions() const;    // in the order they were recorded
-  Result<std::vector<HistoryEntry>> history() const;  // kCorrupt when an entry is missing
-  Status append_history(HistoryEntry entry);          // seq is assigned
+  Result<std::vector<Revision>> revisions() const;       // in the order they were recorded
+  Result<std::vector<HistoryEntry>> history() const;     // kCorrupt when an entry is missing
+  Result<std::vector<RevisionStatus>> statuses() const;  // what the history makes of revisions()
+  Status append_history(HistoryEntry entry);             // seq is assigned
   // Grows with every revision and entry: who keeps what follows from them looks here first.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
