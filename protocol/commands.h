@@ -145,7 +145,7 @@ using CommandBody =
 // Authorised and hashed as the bytes received, never re-serialised.
 struct Command {
   std::string fleet;        // "" on the unix door
-  CommandId id;             // idempotent: a repeated id gets the stored or running answer
+  CommandId id;             // names this request; what was done is told by `run` (ADR 0013)
   HostId host;              // none on the unix door; an agent refuses another host's id
   RunId run;                // the rollout or run it belongs to; none if none
   std::uint64_t epoch = 0;  // of the coordinator; the agent refuses lower ones than it has seen

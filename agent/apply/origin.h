@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run replaces. Its manifest waits in the first stage, its bytes are the pre-images there;
-// both enter the store only after the run succeeded, so that a rollback works while the store's
-// disk is full.
+// What a run replaces. Its manifest waits in the first stage, its bytes are the pre-images there.
+// Both enter the store after the run succeeded, so that a full store stops no rollback: then the
+// run only cannot be undone, and says so.
 #pragma once
 
 #include <string>
