@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Third-party headers compiled once. Not in release: there every file is compiled with what it includes
+# Third-party headers compiled once; not in tsan, where every file is compiled with what it includes
 # itself. ADR 0011 has the seconds.
 option(ROLLBACK_PRECOMPILE "Precompile third-party headers" OFF)
 

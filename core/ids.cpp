@@ -88,6 +88,15 @@ std::strong_ordering compare_identifiers(std::string_view a, std::string_view b)
 
 }  // namespace
 
+Failure refuse_id(std::string_view text, std::string_view kind, std::size_t digits) {
+  return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a " + std::string(kind) +
+                                       " (" + std::to_string(digits) + " hex digits)");
+}
+
+Failure refuse_id_bytes(std::string_view kind) {
+  return fail(ErrorCode::kInvalid, std::string(kind) + " of a wrong length");
+}
+
 Result<ReleaseLabel> ReleaseLabel::parse(std::string_view text) {
   if (text.empty()) return refused(text, "it is empty");
   if (text.size() > kMaxLabel) return refused(text, "it is longer than 128 characters");

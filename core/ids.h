@@ -31,6 +31,10 @@ class ReleaseLabel {
   std::string text_;
 };
 
+// kInvalid: `text` is no id of `kind`, which has `digits`.
+Failure refuse_id(std::string_view text, std::string_view kind, std::size_t digits);
+Failure refuse_id_bytes(std::string_view kind);
+
 // N random bytes shown as lower-case hex. Tag makes HostId, RunId and CommandId distinct types.
 template <typename Tag, std::size_t N>
 class RandomId {
@@ -44,14 +48,13 @@ class RandomId {
   static Result<RandomId> parse(std::string_view text) {
     RandomId id;
     if (!parse_hex(text, id.bytes_.data(), N))
-      return fail(ErrorCode::kInvalid, "'" + std::string(text) + "' is not a " + Tag::kName + " (" +
-                                           std::to_string(2 * N) + " hex digits)");
+      return refuse_id(text, Tag::kName, 2 * N);
     return id;
   }
   // `bytes` must have exactly N bytes.
   static Result<RandomId> from_bytes(std::string_view bytes) {
     if (bytes.size() != N)
-      return fail(ErrorCode::kInvalid, std::string(Tag::kName) + " of a wrong length");
+      return refuse_id_bytes(Tag::kName);
     RandomId id;
     for (std::size_t i = 0; i < N; ++i) id.bytes_[i] = static_cast<std::uint8_t>(bytes[i]);
     return id;

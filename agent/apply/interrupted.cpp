@@ -94,7 +94,7 @@ class Finish {
     record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
     record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);
     record_.changed = !restored;
-    record_.findings.push_back("the run was interrupted and taken back");
+    record_.findings.emplace_back("the run was interrupted and taken back");
     for (const auto& line : differs) log_.finding("not as before the run: " + line);
   }
 
