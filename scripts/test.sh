@@ -25,6 +25,6 @@ timed() {
 
 timed "build dependencies" scripts/build-deps.sh
 timed "configure the tests" cmake --preset dev
-timed "build the tests (ASan, UBSan)" cmake --build --preset dev
+timed "build the tests (ASan, UBSan)" cmake --build --preset dev --target tests/all
 timed "build the packages (release)" scripts/package.sh build/packages
 exec python3 -B scripts/run_suites.py "$@"
