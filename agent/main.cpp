@@ -108,7 +108,6 @@ Status serve(const Arguments& arguments) {
   const auto resources = make_resources(options.resources, platform);
   const RunDeps deps{root,
                      state,
-                     arguments.state,
                      options,
                      resources,
                      store.snapshots,
@@ -154,14 +153,15 @@ int run(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   Arguments arguments;
-  CLI::App app("The agent of rollbackctl: snapshots and rolls back this host", "rollback-agent");
-  app.set_version_flag("--version", std::string("rollback-agent ") + kVersion);
-  app.add_option("--config", arguments.config, "Configuration (default /etc/rollback/agent.yaml)");
-  app.add_option("--state", arguments.state, "Store, journal and keys");
-  app.add_option("--socket", arguments.socket, "Socket for rollbackctl");
   bool check = false;
-  app.add_flag("--check", check, "Check the configuration's text and leave");
-  CLI11_PARSE(app, argc, argv);
+  const auto ended = parse_daemon_arguments(
+      argc, argv,
+      {"rollback-agent", "The agent of rollbackctl: snapshots and rolls back this host"},
+      {{"config", &arguments.config, "Configuration"},
+       {"state", &arguments.state, "Store, journal and keys"},
+       {"socket", &arguments.socket, "Socket for rollbackctl"},
+       {"check", &check, "Check the configuration's text and leave"}});
+  if (ended) return *ended;
   spdlog::set_pattern("%v");
   if (*env("JOURNAL_STREAM") == '\0') spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");
   const auto status = [&]() -> Status {

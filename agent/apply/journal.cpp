@@ -172,7 +172,6 @@ Result<std::optional<JournalContent>> Journal::find(const Directory& state) {
   ROLLBACK_ASSIGN(auto found, read_journal(state));
   if (!found || found->records.empty()) return std::nullopt;
   JournalContent content;
-  content.cut_bytes = found->file_size - found->good_size;
   auto* begin = std::get_if<JournalBegin>(&found->records.front());
   if (begin == nullptr) return damaged(state, "it does not begin with a run");
   content.begin = std::move(*begin);

@@ -31,7 +31,6 @@ struct JournalContent {
   std::optional<JournalIntent> intent;
   RunPhase phase = RunPhase::kPlanned;
   std::optional<JournalFilesUndone> undone;
-  std::uint64_t cut_bytes = 0;  // of a torn tail
 };
 
 class Journal {

@@ -24,8 +24,7 @@ namespace rollback {
 // Everything a run stands on; all outlive it.
 struct RunDeps {
   const Directory& root;   // "/"
-  const Directory& state;  // /var/lib/rollback-agent: journal, ballast, previews
-  std::string state_path;  // its absolute path below `root`
+  const Directory& state;  // /var/lib/rollback-agent: journal, previews
   const AgentOptions& options;
   const std::vector<std::unique_ptr<Resource>>& resources;
   SnapshotStore& snapshots;

@@ -103,8 +103,8 @@ class RollbackTest : public ::testing::Test {
   void restart_agent() {
     engine_.reset();
     engine_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, "/state", options_, resources_, *snapshots_, *blobs_, *runs_,
-                readers_, services_, programs_, prober_, clock_, random_});
+        RunDeps{root_, state_, options_, resources_, *snapshots_, *blobs_, *runs_, readers_,
+                services_, programs_, prober_, clock_, random_});
   }
 
   HostState capture_now() {

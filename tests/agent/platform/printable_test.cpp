@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "agent/platform/notify.h"
-
 namespace rollback {
 namespace {
 
@@ -28,19 +26,6 @@ TEST(PrintableLine, CutsAtAWholeCharacterAndSaysSo) {
   EXPECT_EQ(printable_line("123456789", 8), "12345...");
   EXPECT_EQ(printable_line("1234\u00e9789", 8), "1234...");
   EXPECT_EQ(printable_line("1234\n789", 8), "1234...");
-}
-
-TEST(Watchdog, IsFedTwiceInItsInterval) {
-  EXPECT_EQ(watchdog_interval("30000000", "", 7), Duration(std::chrono::seconds(15)));
-  EXPECT_EQ(watchdog_interval("30000000", "7", 7), Duration(std::chrono::seconds(15)));
-}
-
-TEST(Watchdog, OfAnotherProcessOrNoneIsNotFed) {
-  EXPECT_EQ(watchdog_interval("30000000", "8", 7), std::nullopt);
-  EXPECT_EQ(watchdog_interval("", "", 7), std::nullopt);
-  EXPECT_EQ(watchdog_interval("0", "", 7), std::nullopt);
-  EXPECT_EQ(watchdog_interval("-5", "", 7), std::nullopt);
-  EXPECT_EQ(watchdog_interval("5x", "", 7), std::nullopt);
 }
 
 }  // namespace

@@ -44,26 +44,26 @@ class DoorTest : public ::testing::Test {
     resources_.push_back(std::move(app));
     options_.resources = app_specs();
     options_.fleet = "shop";
-    host_ = std::make_unique<Host>(
-        Host{{HostId::make(random_), "web1", "1", clock_.boot()},
-             {root_, state_, "/state", options_, resources_, snapshots_, blobs_, runs_, readers_,
-              services_, programs_, prober_, clock_, random_},
-             {root_, services_, programs_},
-             *engine_(),
-             hub_,
-             health_,
-             run_worker_,
-             query_worker_,
-             [this] {
-               return ConfigurationOnDisk{options_, true};
-             }});
+    host_ =
+        std::make_unique<Host>(Host{{HostId::make(random_), "web1", "1", clock_.boot()},
+                                    {root_, state_, options_, resources_, snapshots_, blobs_, runs_,
+                                     readers_, services_, programs_, prober_, clock_, random_},
+                                    {root_, services_, programs_},
+                                    *engine_(),
+                                    hub_,
+                                    health_,
+                                    run_worker_,
+                                    query_worker_,
+                                    [this] {
+                                      return ConfigurationOnDisk{options_, true};
+                                    }});
     door_ = std::make_unique<Door>(*host_, outbox_, [] { return std::string("none"); });
   }
 
   RollbackEngine* engine_() {
     engine_object_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, "/state", options_, resources_, snapshots_, blobs_, runs_, readers_,
-                services_, programs_, prober_, clock_, random_});
+        RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
+                programs_, prober_, clock_, random_});
     return engine_object_.get();
   }
 
