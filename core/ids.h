@@ -47,14 +47,12 @@ class RandomId {
   }
   static Result<RandomId> parse(std::string_view text) {
     RandomId id;
-    if (!parse_hex(text, id.bytes_.data(), N))
-      return refuse_id(text, Tag::kName, 2 * N);
+    if (!parse_hex(text, id.bytes_.data(), N)) return refuse_id(text, Tag::kName, 2 * N);
     return id;
   }
   // `bytes` must have exactly N bytes.
   static Result<RandomId> from_bytes(std::string_view bytes) {
-    if (bytes.size() != N)
-      return refuse_id_bytes(Tag::kName);
+    if (bytes.size() != N) return refuse_id_bytes(Tag::kName);
     RandomId id;
     for (std::size_t i = 0; i < N; ++i) id.bytes_[i] = static_cast<std::uint8_t>(bytes[i]);
     return id;
