@@ -133,7 +133,7 @@ struct RunUndoRequest {
   std::string run;
 };  // a rollout's finished hosts are taken back
 
-using CommandBody =
+using AnyCommandBody =
     std::variant<SnapshotRequest, HistoryRequest, ShowRequest, DiffRequest, PlanRequest,
                  RollbackRequest, UndoRequest, VerifyRequest, HealthRequest, StatusRequest,
                  RunListRequest, RunShowRequest, RunWatchRequest, RunAbortRequest,
@@ -141,6 +141,17 @@ using CommandBody =
                  FleetRollbackRequest, FleetSnapshotRequest, FleetStatusRequest, FleetHealthRequest,
                  FleetRelayRequest, HostListRequest, HostAcceptRequest, HostRejectRequest,
                  HostRemoveRequest, RunResumeRequest, RunUndoRequest>;
+
+// What it can be; its special members, each a table of all of these, are compiled once.
+struct CommandBody : AnyCommandBody {
+  using AnyCommandBody::AnyCommandBody;
+  CommandBody();
+  CommandBody(const CommandBody& other);
+  CommandBody(CommandBody&& other) noexcept;
+  CommandBody& operator=(const CommandBody& other);
+  CommandBody& operator=(CommandBody&& other) noexcept;
+  ~CommandBody();
+};
 
 // Authorised and hashed as the bytes received, never re-serialised.
 struct Command {

@@ -63,12 +63,12 @@ constexpr auto kTable = std::tuple{
 };
 
 constexpr std::size_t kRows = std::tuple_size_v<decltype(kTable)>;
-static_assert(kRows == std::variant_size_v<CommandBody>, "every command needs a row");
+static_assert(kRows == std::variant_size_v<AnyCommandBody>, "every command needs a row");
 
 template <std::size_t... I>
 constexpr bool every_row_is_in_its_place(std::index_sequence<I...>) {
   return (std::is_same_v<typename std::tuple_element_t<I, decltype(kTable)>::Type,
-                         std::variant_alternative_t<I, CommandBody>> &&
+                         std::variant_alternative_t<I, AnyCommandBody>> &&
           ...);
 }
 static_assert(every_row_is_in_its_place(std::make_index_sequence<kRows>()),

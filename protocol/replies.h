@@ -97,9 +97,21 @@ struct End {
   std::optional<Error> error;
 };
 
-using ReplyBody = std::variant<Line, RevisionItem, HistoryEntry, ResourceItem, PathItem, DiffItem,
-                               PlanItem, PlanStep, EventItem, RunRecord, Prepared, HealthItem,
-                               StatusItem, HostItem, RolloutRecord, RolloutHost, End>;
+using AnyReplyBody =
+    std::variant<Line, RevisionItem, HistoryEntry, ResourceItem, PathItem, DiffItem, PlanItem,
+                 PlanStep, EventItem, RunRecord, Prepared, HealthItem, StatusItem, HostItem,
+                 RolloutRecord, RolloutHost, End>;
+
+// What it can be; its special members, each a table of all of these, are compiled once.
+struct ReplyBody : AnyReplyBody {
+  using AnyReplyBody::AnyReplyBody;
+  ReplyBody();
+  ReplyBody(const ReplyBody& other);
+  ReplyBody(ReplyBody&& other) noexcept;
+  ReplyBody& operator=(const ReplyBody& other);
+  ReplyBody& operator=(ReplyBody&& other) noexcept;
+  ~ReplyBody();
+};
 
 struct Reply {
   CommandId command;

@@ -12,7 +12,7 @@ namespace {
 
 TEST(Codec, EveryCommandComesBackAsItWas) {
   const auto bodies = samples::command_bodies();
-  ASSERT_EQ(bodies.size(), std::variant_size_v<CommandBody>);
+  ASSERT_EQ(bodies.size(), std::variant_size_v<AnyCommandBody>);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     ASSERT_EQ(bodies[i].index(), i) << "the samples miss an alternative";
     const auto command = samples::command(bodies[i]);
@@ -28,7 +28,7 @@ TEST(Codec, EveryCommandComesBackAsItWas) {
 // JSON shows every field of every reply and knows nothing of the codec.
 TEST(Codec, EveryReplyComesBackAsItWas) {
   const auto bodies = samples::reply_bodies();
-  ASSERT_EQ(bodies.size(), std::variant_size_v<ReplyBody>);
+  ASSERT_EQ(bodies.size(), std::variant_size_v<AnyReplyBody>);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     ASSERT_EQ(bodies[i].index(), i) << "the samples miss an alternative";
     const auto reply = samples::reply(bodies[i]);
