@@ -68,8 +68,9 @@ bool same_fields(const std::vector<T>& a, const std::vector<T>& b) {
   return true;
 }
 
+// Also of classes derived from one.
 template <typename... T>
-bool same_fields(const std::variant<T...>& a, const std::variant<T...>& b) {
+bool same_alternatives(const std::variant<T...>& a, const std::variant<T...>& b) {
   if (a.index() != b.index()) return false;
   return std::visit(
       [&](const auto& it) { return same_fields(it, std::get<std::decay_t<decltype(it)>>(b)); }, a);
@@ -77,7 +78,9 @@ bool same_fields(const std::variant<T...>& a, const std::variant<T...>& b) {
 
 template <typename T>
 bool same_fields(const T& a, const T& b) {
-  if constexpr (requires { a == b; }) {
+  if constexpr (requires { same_alternatives(a, b); }) {
+    return same_alternatives(a, b);
+  } else if constexpr (requires { a == b; }) {
     return a == b;
   } else {
     const auto fields_a = tie_fields(a);
