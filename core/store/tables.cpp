@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "core/store/rocks.h"
@@ -15,6 +16,9 @@ namespace rollback {
 namespace {
 
 constexpr std::string_view kFormatKey = "format";
+// Bulk bytes that still go through the log between two synced writes: a small release then makes no
+// file of its own.
+constexpr std::uint64_t kMaxLoggedBulk = 4ULL << 20U;
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -25,7 +29,20 @@ struct Tables::Inner {
   TablesSpec spec;
   Watermark synced;
   RocksHandle rocks;
+  std::atomic<std::uint64_t> logged_bulk = 0;  // bytes since the last synced write
+  std::atomic<bool> unlogged = false;          // set after the write, so that no flush misses it
 
+  Inner(TablesSpec spec_in, Watermark synced_in, RocksHandle rocks_in)
+      : spec(std::move(spec_in)), synced(std::move(synced_in)), rocks(std::move(rocks_in)) {}
+
+  // What did not go through the log is on the device afterwards.
+  Status flush_unlogged() {
+    if (!unlogged.exchange(false)) return {};
+    const auto status = rocks.db->Flush({}, rocks.tables);
+    if (status.ok()) return {};
+    unlogged = true;
+    return Failure(rocks_error(status, "write to the store " + spec.path));
+  }
   [[nodiscard]] std::string where(std::size_t table) const {
     return fmt::format("the store {}, table {}", spec.path, spec.tables[table].name);
   }
@@ -65,7 +82,7 @@ Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
   ROLLBACK_ASSIGN(auto synced, Watermark::open(spec.path));
   ROLLBACK_ASSIGN(auto rocks, open_rocks(spec, synced.value()));
   std::unique_ptr<Tables> tables(
-      new Tables(std::make_unique<Inner>(Inner{spec, std::move(synced), std::move(rocks)})));
+      new Tables(std::make_unique<Inner>(spec, std::move(synced), std::move(rocks))));
   ROLLBACK_ASSIGN(const auto stored, tables->get(0, kFormatKey));
   if (!stored) {
     if (!tables->inner_->is_empty())
@@ -121,11 +138,16 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
   }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
+  if (options.sync) ROLLBACK_TRY(inner_->flush_unlogged());
+  options.disableWAL = durability == Durability::kBulk &&
+                       inner_->logged_bulk.fetch_add(batch.GetDataSize()) > kMaxLoggedBulk;
   // Whatever has a number now comes before this batch in the log, so it is durable with it.
   const auto before = rocks.db->GetLatestSequenceNumber();
   const auto status = rocks.db->Write(options, &batch);
   if (!status.ok()) return Failure(rocks_error(status, "write to the store " + inner_->spec.path));
+  if (options.disableWAL) inner_->unlogged = true;
   if (!options.sync) return {};
+  inner_->logged_bulk = 0;
   // The batch is durable; a watermark that cannot be raised only weakens the check at open.
   (void)inner_->synced.raise(before + batch.Count());
   return {};

@@ -30,7 +30,11 @@ struct TablesSpec {
   std::vector<TableSpec> tables;  // the first is named "default" and keeps the key "format" itself
 };
 
-enum class Durability { kSynced, kBuffered };
+// kSynced: this batch and every one before it, of any kind, are on the device.
+// kBuffered: it survives the death of the process, not of the machine.
+// kBulk: for content that nothing refers to before a later kSynced write. Of large amounts nothing
+// goes through the log, so the death of the process may lose them until that write.
+enum class Durability { kSynced, kBuffered, kBulk };
 
 // A view: whoever builds it keeps the bytes alive for the call.
 struct TableChange {
@@ -53,8 +57,7 @@ class Tables {
 
   Result<std::optional<std::string>> get(std::size_t table, std::string_view key) const;
   Result<bool> has(std::size_t table, std::string_view key) const;
-  // All or nothing. kSynced: this batch and every buffered one before it are on the device.
-  // kBuffered: they survive the death of the process, not of the machine.
+  // All or nothing.
   Status write(const std::vector<TableChange>& changes, Durability durability);
   // A consistent view in key order, from `from` (when it is beyond `prefix`) while keys begin with
   // `prefix`.

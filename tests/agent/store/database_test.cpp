@@ -252,6 +252,36 @@ TEST_F(DatabaseTest, OpensWhenTheLogEndsInTheMiddleOfAnUnsyncedWrite) {
   EXPECT_EQ(database->get(Table::kRuns, "torn").value(), std::nullopt);
 }
 
+// Bulk writes of this size do not go through the log, so that only a flush before the synced write
+// can have kept them.
+TEST_F(DatabaseTest, ASyncedWriteKeepsAllBulkBeforeIt) {
+  const std::string value(100'000, 'x');
+  // A program of its own: a flush needs RocksDB's threads, which a mere fork has lost.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const char* const given = std::getenv("ROLLBACK_BULK_STORE");
+  const std::string path = given == nullptr ? path_ : given;
+  ::setenv("ROLLBACK_BULK_STORE", path.c_str(), 1);
+  EXPECT_EXIT(
+      {
+        auto database = Database::open(path).value();
+        for (int i = 0; i < 200; ++i)
+          (void)database->write({{Table::kBlobs, std::to_string(i), value}}, Durability::kBulk);
+        (void)database->write({{Table::kRuns, "commit", "1"}}, Durability::kSynced);
+        (void)database->write({{Table::kBlobs, "small", "x"}}, Durability::kBulk);
+        (void)::raise(SIGKILL);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+  ::unsetenv("ROLLBACK_BULK_STORE");
+
+  EXPECT_LT(fs::file_size(data_file(".log")), 8U << 20U);  // 20 MB were written
+  const auto database = open();
+  ASSERT_TRUE(database);
+  EXPECT_EQ(database->get(Table::kRuns, "commit").value(), "1");
+  EXPECT_EQ(database->get(Table::kBlobs, "small").value(), "x");
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(database->get(Table::kBlobs, std::to_string(i)).value(), value) << i;
+}
+
 TEST_F(DatabaseTest, RemembersDamageUntilTheValueIsReplaced) {
   const auto database = open();
   ASSERT_TRUE(database->write({{Table::kBlobs, "k", "broken"}}, Durability::kBuffered));
