@@ -1,24 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of a stored blob: one byte of encoding, its size as 8 bytes big-endian, then the
-// content, raw or as one zstd frame, whichever is smaller. Pure functions of values.
+// The bytes of a stored blob: one byte of encoding, the size of the content as 8 bytes big-endian,
+// then the content raw or as one zstd frame, whichever is smaller, or, for a large one, the list of
+// its chunks, which are blobs of their own. Pure functions of values.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
-#include "core/result.h"
+#include "core/digest.h"
 
 namespace rollback {
 
 inline constexpr std::uint64_t kMaxBlobSize = 1024ULL * 1024 * 1024;
+inline constexpr std::uint64_t kMaxContentSize = 64 * kMaxBlobSize;  // as a list of chunks
 
-enum class BlobEncoding : std::uint8_t { kRaw = 0, kZstd = 1 };  // stored; never reuse a number
+enum class BlobEncoding : std::uint8_t { kRaw = 0, kZstd = 1, kChunks = 2 };  // never reuse one
+
+struct Chunk {
+  Digest digest;
+  std::uint32_t size = 0;  // bytes of content
+  bool operator==(const Chunk&) const = default;
+};
+using ChunkList = std::vector<Chunk>;
 
 // kInvalid above kMaxBlobSize.
 Result<std::string> pack_blob(std::string_view content);
-// kCorrupt for anything pack_blob() cannot have made. Memory is bounded by the declared size, which
-// is believed only up to kMaxBlobSize and up to the highest ratio that zstd reaches.
-Result<std::string> unpack_blob(std::string_view packed);
+// `content` is the hash of the whole, which the list is bound to: a list under another key, or with
+// a byte changed, is kCorrupt when it is unpacked.
+std::string pack_chunks(const Digest& content, const ChunkList& chunks);
+bool is_chunk_list(std::string_view packed) noexcept;
+// What is stored under `content`, a whole content or its list. kCorrupt for anything the functions
+// above cannot have made. Memory is bounded by the declared size, which is believed only up to
+// kMaxBlobSize and up to the highest ratio that zstd reaches. A whole content is not hashed here.
+Result<std::variant<std::string, ChunkList>> unpack_blob(const Digest& content,
+                                                         std::string_view packed);
 
 }  // namespace rollback

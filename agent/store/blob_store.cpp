@@ -1,36 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/blob_store.h"
 
-#include "agent/store/blob_format.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/store/chunker.h"
 
 namespace rollback {
 
 Result<Digest> BlobStore::put(std::string_view bytes) {
+  if (bytes.size() < kChunkedSize) return put_whole(bytes);
+  BlobWriter writer(*this);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kChunkedSize)))
+    ROLLBACK_TRY(writer.add(bytes.substr(0, kChunkedSize)));
+  return writer.finish();
+}
+
+Result<Digest> BlobStore::put_whole(std::string_view bytes) {
   const Digest digest = sha256(bytes);
-  ROLLBACK_ASSIGN(const bool known, has(digest));
+  ROLLBACK_ASSIGN(const bool known, is_stored(digest));
   if (known) return digest;
   ROLLBACK_ASSIGN(auto packed, pack_blob(bytes));
-  ROLLBACK_TRY(database_.write({{Table::kBlobs, std::string(digest.view()), std::move(packed)}},
-                               Durability::kBuffered));
+  ROLLBACK_TRY(put_packed(digest, std::move(packed)));
   return digest;
 }
 
-Result<bool> BlobStore::has(const Digest& digest) const {
+Status BlobStore::put_packed(const Digest& digest, std::string packed) {
+  return database_.write({{Table::kBlobs, std::string(digest.view()), std::move(packed)}},
+                         Durability::kBulk);
+}
+
+Result<bool> BlobStore::is_stored(const Digest& digest) const {
   return database_.has(Table::kBlobs, digest.view());
 }
 
+Result<bool> BlobStore::has(const Digest& digest) const {
+  ROLLBACK_ASSIGN(const bool known, is_stored(digest));
+  if (!known) return false;
+  const auto list = chunks(digest);
+  if (!list) return false;  // noted as damage: putting it again heals it
+  for (const auto& chunk : *list) {
+    ROLLBACK_ASSIGN(const bool there, is_stored(chunk.digest));
+    if (!there) return false;
+  }
+  return true;
+}
+
+Failure BlobStore::note_damage(const Digest& digest, const std::string& what) const {
+  return database_.note_damage(Table::kBlobs, digest.view(),
+                               "content " + digest.hex() + ": " + what);
+}
+
+Result<std::string> BlobStore::load_packed(const Digest& digest) const {
+  ROLLBACK_ASSIGN(auto packed, database_.get(Table::kBlobs, digest.view()));
+  if (packed) return *std::move(packed);
+  return fail(ErrorCode::kNotFound, "content " + digest.hex() + " is not stored");
+}
+
+Result<BlobStore::Stored> BlobStore::load(const Digest& digest) const {
+  ROLLBACK_ASSIGN(const auto packed, load_packed(digest));
+  auto stored = unpack_blob(digest, packed);
+  if (!stored) return note_damage(digest, stored.error().message);
+  const auto* const whole = std::get_if<std::string>(&*stored);
+  if (whole != nullptr && sha256(*whole) != digest)
+    return note_damage(digest, "what is stored has another hash");
+  return stored;
+}
+
+Result<ChunkList> BlobStore::chunks(const Digest& digest) const {
+  ROLLBACK_ASSIGN(const auto packed, load_packed(digest));
+  if (!is_chunk_list(packed)) return ChunkList{};
+  auto stored = unpack_blob(digest, packed);
+  if (!stored) return note_damage(digest, stored.error().message);
+  return std::get<ChunkList>(*std::move(stored));
+}
+
+Status BlobStore::read(const Digest& digest,
+                       const std::function<Status(std::string_view)>& use) const {
+  ROLLBACK_ASSIGN(const auto stored, load(digest));
+  if (const auto* const whole = std::get_if<std::string>(&stored)) return use(*whole);
+  for (const auto& chunk : std::get<ChunkList>(stored)) {
+    const auto part = load(chunk.digest);
+    if (!part) return Failure(part.error().within("content " + digest.hex()));
+    const auto* const bytes = std::get_if<std::string>(&*part);
+    if (bytes == nullptr || bytes->size() != chunk.size)
+      return note_damage(digest, "chunk " + chunk.digest.hex() + " has another size");
+    ROLLBACK_TRY(use(*bytes));
+  }
+  return {};
+}
+
 Result<std::string> BlobStore::get(const Digest& digest) const {
-  ROLLBACK_ASSIGN(const auto packed, database_.get(Table::kBlobs, digest.view()));
-  if (!packed) return fail(ErrorCode::kNotFound, "content " + digest.hex() + " is not stored");
-  auto content = unpack_blob(*packed);
-  const std::string name = "content " + digest.hex();
-  if (!content)
-    return database_.note_damage(Table::kBlobs, digest.view(),
-                                 content.error().within(name).message);
-  if (sha256(*content) != digest)
-    return database_.note_damage(Table::kBlobs, digest.view(),
-                                 name + ": what is stored has another hash");
-  return content;
+  std::string bytes;
+  ROLLBACK_TRY(read(digest, [&](std::string_view piece) -> Status {
+    if (bytes.size() + piece.size() > kMaxBlobSize)
+      return fail(ErrorCode::kInvalid, "content " + digest.hex() + " is too large for memory");
+    bytes += piece;
+    return {};
+  }));
+  return bytes;
+}
+
+Status BlobWriter::add(std::string_view piece) {
+  size_ += piece.size();
+  if (size_ > kMaxContentSize)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("a file of more than {} bytes is too large to be stored; exclude it",
+                            kMaxContentSize));
+  held_ += piece;
+  if (!chunked_ && held_.size() < kChunkedSize) return {};
+  hasher_.update(chunked_ ? piece : std::string_view(held_));
+  chunked_ = true;
+  return cut(kMaxChunk);
+}
+
+// Stores chunks from the front of what is held until less than `keep` is left.
+Status BlobWriter::cut(std::size_t keep) {
+  std::string_view rest(held_);
+  while (rest.size() >= keep && !rest.empty()) {
+    const std::string_view chunk = rest.substr(0, first_chunk(rest));
+    ROLLBACK_ASSIGN(const Digest digest, blobs_.put_whole(chunk));
+    chunks_.push_back({digest, static_cast<std::uint32_t>(chunk.size())});
+    rest.remove_prefix(chunk.size());
+  }
+  held_.erase(0, held_.size() - rest.size());
+  return {};
+}
+
+Result<Digest> BlobWriter::finish() {
+  if (!chunked_) return blobs_.put_whole(held_);
+  ROLLBACK_TRY(cut(1));
+  const Digest digest = hasher_.finish();
+  ROLLBACK_ASSIGN(const bool known, blobs_.is_stored(digest));
+  if (!known) ROLLBACK_TRY(blobs_.put_packed(digest, pack_chunks(digest, chunks_)));
+  return digest;
 }
 
 }  // namespace rollback

@@ -1,29 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
-// File contents by SHA-256: compressed (zstd) or raw when that is smaller. The hash is checked on
-// every read; what does not match is kCorrupt and never returned. Whole files for now, of at most
-// kMaxBlobSize bytes. Thread-safe.
+// File contents by SHA-256, compressed (zstd) or raw when that is smaller; large ones as chunks
+// that they share with others. Hashes are checked on every read; what does not match is kCorrupt
+// and never given out. Thread-safe; a writer belongs to one thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "agent/store/blob_format.h"
 #include "agent/store/database.h"
 #include "core/digest.h"
 
 namespace rollback {
 
+// Contents of this size and more are cut into chunks.
+inline constexpr std::size_t kChunkedSize = 1024 * 1024;
+
 class BlobStore {
  public:
   explicit BlobStore(Database& database) : database_(database) {}
 
-  // Buffered: durable with the next synced write. kInvalid above kMaxBlobSize.
+  // Bulk: durable with the next synced write. kInvalid above kMaxContentSize.
   Result<Digest> put(std::string_view bytes);
+  // All of it, chunks included.
   Result<bool> has(const Digest& digest) const;
-  // kNotFound, or kCorrupt, naming the digest.
+  // In order and in pieces; `use` stops it with an error. kNotFound, or kCorrupt, naming the
+  // digest; what was given out before an error was right, but is not all.
+  Status read(const Digest& digest, const std::function<Status(std::string_view)>& use) const;
+  // The same in memory. kInvalid above kMaxBlobSize.
   Result<std::string> get(const Digest& digest) const;
+  // The chunks it is made of; none when it is stored whole.
+  Result<ChunkList> chunks(const Digest& digest) const;
 
  private:
+  friend class BlobWriter;
+  using Stored = std::variant<std::string, ChunkList>;
+  Result<std::string> load_packed(const Digest& digest) const;
+  Result<Stored> load(const Digest& digest) const;
+  Result<bool> is_stored(const Digest& digest) const;
+  Result<Digest> put_whole(std::string_view bytes);
+  Status put_packed(const Digest& digest, std::string packed);
+  Failure note_damage(const Digest& digest, const std::string& what) const;
+
   Database& database_;
+};
+
+// One content, as it comes. Without finish() some of its chunks may be stored, and nothing refers
+// to them. Holds at most kChunkedSize bytes and the longest piece.
+class BlobWriter {
+ public:
+  explicit BlobWriter(BlobStore& blobs) : blobs_(blobs) {}
+
+  Status add(std::string_view piece);
+  Result<Digest> finish();  // once
+
+ private:
+  Status cut(std::size_t keep);
+
+  BlobStore& blobs_;
+  std::string held_;  // not stored yet
+  std::uint64_t size_ = 0;
+  Hasher hasher_;  // once chunks_ is in use
+  ChunkList chunks_;
+  bool chunked_ = false;
 };
 
 }  // namespace rollback

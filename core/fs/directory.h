@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class File {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }  // for errors
   Result<FileStat> stat() const;
   Result<std::size_t> read(void* bytes, std::size_t size) const;  // 0 at the end; EINTR retried
+  // The content from here to its end, in order and in pieces; `use` stops it with an error.
+  Status read_pieces(const std::function<Status(std::string_view)>& use) const;
   // Whole content; kInvalid above `limit` bytes.
   Result<std::string> read_all(std::size_t limit) const;
   Status write_all(std::string_view bytes) const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include <memory>
 #include <utility>
 
 #include "core/fs/beneath.h"
@@ -32,17 +32,26 @@ Result<std::size_t> File::read(void* bytes, std::size_t size) const {
   return static_cast<std::size_t>(got);
 }
 
+Status File::read_pieces(const std::function<Status(std::string_view)>& use) const {
+  constexpr std::size_t kPiece = 64 * 1024;  // below what malloc maps anew each time
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kPiece);
+  while (true) {
+    ROLLBACK_ASSIGN(const std::size_t got, read(buffer.get(), kPiece));
+    if (got == 0) return {};
+    ROLLBACK_TRY(use({buffer.get(), got}));
+  }
+}
+
 Result<std::string> File::read_all(std::size_t limit) const {
   std::string content;
-  std::array<char, 32 * 1024> buffer;
-  while (true) {
-    ROLLBACK_ASSIGN(const std::size_t got, read(buffer.data(), buffer.size()));
-    if (got == 0) return content;
-    if (got > limit - content.size())
+  ROLLBACK_TRY(read_pieces([&](std::string_view piece) -> Status {
+    if (piece.size() > limit - content.size())
       return fail(ErrorCode::kInvalid,
                   path_ + " is larger than the " + std::to_string(limit) + " bytes it may have");
-    content.append(buffer.data(), got);
-  }
+    content += piece;
+    return {};
+  }));
+  return content;
 }
 
 Status File::write_all(std::string_view bytes) const {

@@ -122,10 +122,10 @@ TEST(BlobFormat, BelievesNoDeclaredSize) {
   const std::string frame = pack_blob(std::string(100'000, 'a')).value().substr(9);
   for (const auto& hostile :
        {std::string(), packed(0, 5, "four"), packed(0, 3, "four"), packed(2, 4, "four"),
-        packed(1, 99'999, frame), packed(1, 1ULL << 40, frame), packed(1, ~0ULL, frame),
-        packed(1, 100'000, frame.substr(0, frame.size() - 1)), packed(1, 4, "four"),
-        packed(1, 0, ""), packed(0, kMaxBlobSize + 1, "")}) {
-    const auto unpacked = unpack_blob(hostile);
+        packed(3, 4, "four"), packed(1, 99'999, frame), packed(1, 1ULL << 40, frame),
+        packed(1, ~0ULL, frame), packed(1, 100'000, frame.substr(0, frame.size() - 1)),
+        packed(1, 4, "four"), packed(1, 0, ""), packed(0, kMaxBlobSize + 1, "")}) {
+    const auto unpacked = unpack_blob({}, hostile);
     ASSERT_FALSE(unpacked) << hostile.size();
     EXPECT_EQ(unpacked.error().code, ErrorCode::kCorrupt);
   }
@@ -137,7 +137,7 @@ TEST(BlobFormat, AllocatesNothingForAFrameThatCannotHoldWhatItDeclares) {
   for (int shift = 0; shift < 64; shift += 8)
     frame += static_cast<char>(kMaxBlobSize >> shift & 0xff);
   frame += std::string("\x01\x00\x00", 3);
-  const auto unpacked = unpack_blob(packed(1, kMaxBlobSize, frame));
+  const auto unpacked = unpack_blob({}, packed(1, kMaxBlobSize, frame));
   ASSERT_FALSE(unpacked);
   EXPECT_THAT(unpacked.error().message, HasSubstr("cannot hold"));
 }
