@@ -43,16 +43,14 @@ Status flatten(const std::map<Digest, const Tree*>& trees, const std::string& pa
   return {};
 }
 
-Result<std::string> read_content(const KeepInput& input, const std::string& path) {
+Result<File> open_origin(const KeepInput& input, const std::string& path) {
   for (const auto& op : input.ops) {
     if (op.path != path || op.slot.empty() || op.origin == 0) continue;
     ROLLBACK_ASSIGN(const Directory* stage, input.stages.at(op.stage));
-    ROLLBACK_ASSIGN(const File file, stage->open_file(op.slot));
-    return file.read_all(kMaxFile);
+    return stage->open_file(op.slot);
   }
   ROLLBACK_ASSIGN(const ParentOf live, live_parent(input.root, path));
-  ROLLBACK_ASSIGN(const File file, live.directory.open_file(live.name));
-  return file.read_all(kMaxFile);
+  return live.directory.open_file(live.name);
 }
 
 }  // namespace
@@ -104,10 +102,12 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     if (node.kind != NodeKind::kFile) continue;
     ROLLBACK_ASSIGN(const bool known, input.blobs.has(node.content));
     if (known) continue;
-    ROLLBACK_ASSIGN(const std::string bytes, read_content(input, path));
-    if (sha256(bytes) != node.content)
+    ROLLBACK_ASSIGN(const File file, open_origin(input, path));
+    BlobWriter writer(input.blobs);
+    ROLLBACK_TRY(file.read_pieces([&](std::string_view piece) { return writer.add(piece); }));
+    ROLLBACK_ASSIGN(const Digest found, writer.finish());
+    if (found != node.content)
       return fail(ErrorCode::kConflict, path + " is not what it was before the run");
-    ROLLBACK_TRY(input.blobs.put(bytes));
   }
   for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(tree));
   ROLLBACK_TRY(

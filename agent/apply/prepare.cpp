@@ -180,7 +180,9 @@ class Preparer {
                               const Digest& plan_digest) {
     ROLLBACK_TRY(stages.make());
     ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
-    const ContentSource content = [this](const Digest& digest) { return deps_.blobs.get(digest); };
+    const ContentSource content = [this](const Digest& digest, const auto& use) {
+      return deps_.blobs.read(digest, use);
+    };
     JournalIntent intent;
     intent.plan_digest = plan_digest;
     ROLLBACK_ASSIGN(intent.files,

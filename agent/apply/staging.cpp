@@ -110,10 +110,10 @@ class Stager {
 
   Status write_content(const FileOp& op, const Directory& stage, const Node& node,
                        const FileMeta& meta) {
-    auto bytes = input_.content(node.content);
-    if (!bytes) return Failure(bytes.error().within("the content of " + op.path));
     ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
-    ROLLBACK_TRY(file.write_all(*bytes));
+    const auto written =
+        input_.content(node.content, [&](std::string_view piece) { return file.write_all(piece); });
+    if (!written) return Failure(written.error().within("the content of " + op.path));
     ROLLBACK_TRY(apply_meta(stage.calls(), file.fd(), meta, file.path()));
     ROLLBACK_TRY(file.sync());
     return file.close();

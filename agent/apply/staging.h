@@ -14,8 +14,9 @@
 
 namespace rollback {
 
-// Verified content of a file; kCorrupt or kNotFound otherwise.
-using ContentSource = std::function<Result<std::string>(const Digest&)>;
+// Verified content of a file, in order and in pieces; kCorrupt or kNotFound otherwise.
+using ContentSource =
+    std::function<Status(const Digest&, const std::function<Status(std::string_view)>& use)>;
 
 struct StagingInput {
   const Directory& root;

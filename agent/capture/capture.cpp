@@ -103,9 +103,23 @@ std::vector<HardLinkGroup> groups_of(const CaptureSession& session) {
   return groups;
 }
 
+class HashingWriter final : public ContentWriter {
+ public:
+  Status add(std::string_view piece) override {
+    hasher_.update(piece);
+    return {};
+  }
+  Result<Digest> finish() override { return hasher_.finish(); }
+
+ private:
+  Hasher hasher_;
+};
+
 }  // namespace
 
-Result<Digest> HashingSink::put_content(std::string_view bytes) { return sha256(bytes); }
+std::unique_ptr<ContentWriter> HashingSink::begin_content() {
+  return std::make_unique<HashingWriter>();
+}
 
 Status HashingSink::put_tree(const Tree& tree) {
   trees_.push_back(tree);

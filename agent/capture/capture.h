@@ -19,12 +19,20 @@
 
 namespace rollback {
 
+// One content, as it is read. Belongs to one thread.
+class ContentWriter {
+ public:
+  virtual ~ContentWriter() = default;
+  virtual Status add(std::string_view piece) = 0;
+  virtual Result<Digest> finish() = 0;  // once; without it nothing was put
+};
+
 // Where contents and trees go: into the store for a snapshot, nowhere when only the live state is
 // asked for.
 class ContentSink {
  public:
   virtual ~ContentSink() = default;
-  virtual Result<Digest> put_content(std::string_view bytes) = 0;  // any thread
+  virtual std::unique_ptr<ContentWriter> begin_content() = 0;  // any thread
   virtual Status put_tree(const Tree& tree) = 0;
 };
 
@@ -32,7 +40,7 @@ class ContentSink {
 // contents are pre-images and only the trees are still needed.
 class HashingSink final : public ContentSink {
  public:
-  Result<Digest> put_content(std::string_view bytes) override;
+  std::unique_ptr<ContentWriter> begin_content() override;
   Status put_tree(const Tree& tree) override;
   [[nodiscard]] const std::vector<Tree>& trees() const noexcept { return trees_; }
 

@@ -17,6 +17,7 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kDeepest = 256;            // as deep as walk() goes; one descriptor each
+constexpr std::uint64_t kHeldOfFile = 2 << 20U;  // most bytes of a file that are in memory at once
 constexpr std::size_t kMostEntries = 4'000'000;  // of one capture
 
 // The files of one directory that are being read. It waits for them before it goes, because they
@@ -153,7 +154,7 @@ class TreeCapture {
     if (stat->type == FileType::kRegular) {
       ROLLBACK_TRY(require_room(path, depth + 1));
       tree.entries.push_back({name, {}});  // take() fills it in
-      reads.add(stat->size, [this, &directory, name, path] {
+      reads.add(std::min(stat->size, kHeldOfFile), [this, &directory, name, path] {
         return read_file({directory, name, path}, spec_, session_.sink);
       });
       return {};

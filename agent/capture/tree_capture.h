@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One managed path -> its node, and everything below it -> trees and contents. Every directory is
 // read through a descriptor of its own, so that nobody who may write in it can lead the walk
-// elsewhere. Files are read whole, by the pool, while the walk goes on. Used by the run thread.
+// elsewhere. Files are read by the pool while the walk goes on. Used by the run thread.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace rollback {
 struct CaptureSession {
   const Directory& root;
   const OwnerNames& owners;
-  ContentSink& sink;  // its put_content from the pool's threads
+  ContentSink& sink;  // its contents from the pool's threads
   ReadPool& readers;
   const std::function<void(const CaptureProgress&)>& progress;
   CaptureProgress done;
@@ -39,7 +39,7 @@ bool is_excluded(const std::vector<std::string>& patterns, std::string_view mana
 //   kConflict     it vanished, changed or gained neighbours while it was read
 //   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
 //   kUnsupported  another mount begins there, or the path is a socket, FIFO or device
-//   kInvalid      larger than kLargestFile, or nested too deeply
+//   kInvalid      larger than the sink takes, or nested too deeply
 Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,
                                          const std::string& path);
 

@@ -2,23 +2,13 @@
 // snapshot: capture everything, record it as a release with one synced write.
 #include <fmt/format.h>
 
+#include "agent/capture/storing_sink.h"
 #include "agent/plan/diff.h"
 #include "agent/service/verbs.h"
 
 namespace rollback {
 
 namespace {
-
-class StoringSink final : public ContentSink {
- public:
-  StoringSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
-  Result<Digest> put_content(std::string_view bytes) override { return blobs_.put(bytes); }
-  Status put_tree(const Tree& tree) override { return snapshots_.put_tree(tree); }
-
- private:
-  BlobStore& blobs_;
-  SnapshotStore& snapshots_;
-};
 
 // Red required probes refuse the snapshot unless --unhealthy-ok; true: healthy.
 Result<bool> check_health(Host& host, const SnapshotRequest& request) {

@@ -62,18 +62,34 @@ Result<ProgramOutcome> NoPrograms::run(const ProgramRequest& request) {
   return fail(ErrorCode::kNotFound, "no program " + request.argv.front());
 }
 
-Result<Digest> KeepingSink::put_content(std::string_view bytes) {
-  const auto digest = sha256(bytes);
-  const std::lock_guard lock(mutex_);
-  contents_.emplace(digest, bytes);
-  return digest;
+class KeepingSink::Writer final : public ContentWriter {
+ public:
+  explicit Writer(KeepingSink& sink) : sink_(sink) {}
+  Status add(std::string_view piece) override {
+    bytes_ += piece;
+    return {};
+  }
+  Result<Digest> finish() override {
+    const auto digest = sha256(bytes_);
+    const std::lock_guard lock(sink_.mutex_);
+    sink_.contents_.emplace(digest, bytes_);
+    return digest;
+  }
+
+ private:
+  KeepingSink& sink_;
+  std::string bytes_;
+};
+
+std::unique_ptr<ContentWriter> KeepingSink::begin_content() {
+  return std::make_unique<Writer>(*this);
 }
 
 ContentSource KeepingSink::source() const {
-  return [this](const Digest& digest) -> Result<std::string> {
+  return [this](const Digest& digest, const auto& use) -> Status {
     const auto found = contents_.find(digest);
     if (found == contents_.end()) return fail(ErrorCode::kNotFound, "no content " + digest.hex());
-    return found->second;
+    return use(found->second);
   };
 }
 

@@ -48,11 +48,12 @@ class NoPrograms final : public ProgramRunner {
 // Keeps contents in memory.
 class KeepingSink final : public ContentSink {
  public:
-  Result<Digest> put_content(std::string_view bytes) override;
+  std::unique_ptr<ContentWriter> begin_content() override;
   Status put_tree(const Tree&) override { return {}; }
   [[nodiscard]] ContentSource source() const;
 
  private:
+  class Writer;
   std::mutex mutex_;  // contents come from several threads
   std::map<Digest, std::string> contents_;
 };

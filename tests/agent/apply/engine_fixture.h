@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/apply/rollback.h"
+#include "agent/capture/storing_sink.h"
 #include "tests/agent/apply/apply_support.h"
 #include "tests/support/fake_clock.h"
 
@@ -29,17 +30,6 @@ class FakeProber final : public Prober {
     return results;
   }
   std::function<bool()> green = [] { return true; };
-};
-
-class StoreSink final : public ContentSink {
- public:
-  StoreSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
-  Result<Digest> put_content(std::string_view bytes) override { return blobs_.put(bytes); }
-  Status put_tree(const Tree& tree) override { return snapshots_.put_tree(tree); }
-
- private:
-  BlobStore& blobs_;
-  SnapshotStore& snapshots_;
 };
 
 // Time passes while somebody waits. `crash_at`: leaves the run there as a crash would. `hear`: what
@@ -108,7 +98,7 @@ class RollbackTest : public ::testing::Test {
   }
 
   HostState capture_now() {
-    StoreSink sink(*blobs_, *snapshots_);
+    StoringSink sink(*blobs_, *snapshots_);
     auto state = capture(root_, resources_, sink, readers_, {});
     if (!state) throw std::runtime_error(state.error().message);
     return *std::move(state);
