@@ -115,10 +115,10 @@ Result<std::optional<std::string>> Tables::get(std::size_t table, std::string_vi
 Result<bool> Tables::has(std::size_t table, std::string_view key) const {
   auto& rocks = inner_->rocks;
   std::string unused;
-  bool found = false;
-  // Filters answer most questions for what is not there; the rest needs a read.
-  if (!rocks.db->KeyMayExist({}, rocks.tables[table], slice(key), &unused, &found)) return false;
-  if (found) return true;
+  // Filters answer most questions for what is not there; the rest needs a read. Only "no" is an
+  // answer: its out parameter `value_found` is true as well when the filter itself is not in
+  // memory.
+  if (!rocks.db->KeyMayExist({}, rocks.tables[table], slice(key), &unused)) return false;
   rocksdb::PinnableSlice value;
   const auto status = rocks.db->Get({}, rocks.tables[table], slice(key), &value);
   if (status.IsNotFound()) return false;

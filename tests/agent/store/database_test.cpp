@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "core/store/tables.h"
 #include "tests/support/child.h"
@@ -280,6 +281,30 @@ TEST_F(DatabaseTest, ASyncedWriteKeepsAllBulkBeforeIt) {
   EXPECT_EQ(database->get(Table::kBlobs, "small").value(), "x");
   for (int i = 0; i < 200; ++i)
     ASSERT_EQ(database->get(Table::kBlobs, std::to_string(i)).value(), value) << i;
+}
+
+// The cache of 2 MiB holds filters too: what is read of one table drives out those of another.
+TEST_F(DatabaseTest, SaysNoOfWhatIsNotThereWhenItsFilterIsNotInMemory) {
+  constexpr int kTurns = 5;
+  const auto database = open();
+  std::mt19937 dice(7);  // values that no compression makes smaller
+  const auto fill = [&](Table table, int count) {
+    for (int i = 0; i < count; ++i) {
+      std::string value(3000, '\0');
+      for (auto& byte : value) byte = static_cast<char>(dice() & 0xff);
+      ASSERT_TRUE(
+          database->write({{table, std::to_string(i), std::move(value)}}, Durability::kBuffered));
+    }
+  };
+  fill(Table::kTrees, 600);
+  fill(Table::kEvents, 1600);
+
+  int wrong = 0;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (int i = 0; i < 1200; ++i) ASSERT_TRUE(database->get(Table::kEvents, std::to_string(i)));
+    wrong += database->has(Table::kTrees, "never written " + std::to_string(turn)).value() ? 1 : 0;
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(DatabaseTest, RemembersDamageUntilTheValueIsReplaced) {
