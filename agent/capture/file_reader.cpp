@@ -35,10 +35,13 @@ Status require_plain(const ReadFile& file, const ResourceSpec& spec, const std::
 // Exactly `size` bytes into `writer`; false when the file has another length by now.
 Result<bool> copy_content(const File& file, std::uint64_t size, ContentWriter& writer) {
   std::uint64_t copied = 0;
-  ROLLBACK_TRY(file.read_pieces([&](std::string_view piece) -> Status {
+  const auto read = file.read_pieces([&](std::string_view piece) -> Status {
     copied += piece.size();
-    return copied <= size ? writer.add(piece) : Status();
-  }));
+    // Whoever appends as fast as this reads must not hold it.
+    return copied <= size ? writer.add(piece) : fail(ErrorCode::kConflict, "it grew");
+  });
+  if (copied > size) return false;
+  if (!read) return Failure(read.error());
   return copied == size;
 }
 
