@@ -15,7 +15,7 @@ from hosts import Fleet, FleetError  # noqa: E402
 from hosts import cgroups  # noqa: E402
 from hosts.disk import mounts_below  # noqa: E402
 from hosts.fleet import RUN  # noqa: E402
-from hosts.process import Process, poll_until  # noqa: E402
+from hosts.process import Process, poll_until, start  # noqa: E402
 
 NAME = f"tool{os.getpid() % 100000}"  # not the name of anybody's fleet
 
@@ -143,6 +143,15 @@ class Leftovers(unittest.TestCase):
     def test_ctrl_c_in_the_middle_leaves_nothing(self):
         self.assertEqual(self.interrupt_up(signal.SIGINT), 130)
         self.assertEqual(traces(self.fleet), [])
+
+    def test_ctrl_c_while_a_host_is_forked_is_not_lost(self):
+        begun = []
+        for _ in range(300):
+            with self.assertRaises(KeyboardInterrupt):
+                begun.append(start(["true"], lambda: os.kill(os.getppid(), signal.SIGINT)))
+                begun.pop().wait()
+        for child in begun:
+            child.wait()
 
     def test_an_unrecorded_host_is_found(self):
         self.fleet.up(1)

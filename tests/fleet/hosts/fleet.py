@@ -24,7 +24,7 @@ from .errors import FleetError, require_programs, require_root
 from .image import base_image, cache_dir, layer_image, talk
 from .machine import Machine
 from .network import Network, address_of
-from .process import Process
+from .process import Process, undisturbed
 
 RUN = Path("/run/rollbackctl-fleet")
 HOST_BYTES = 100 << 20
@@ -232,14 +232,3 @@ def run_tar(folder, names):
         yield tar.stdout
     if tar.returncode != 0:
         raise FleetError(f"tar of {folder} ended with exit code {tar.returncode}")
-
-
-@contextlib.contextmanager
-def undisturbed():
-    """Ctrl-C waits: half a clean-up would be the mess that it cleans."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

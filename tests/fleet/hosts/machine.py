@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import cgroups
 from .errors import FleetError
-from .process import Process, is_init_of_a_namespace, poll_until, run, start_time
+from .process import Process, is_init_of_a_namespace, poll_until, run, start, start_time
 
 BOOT_SECONDS = 120  # a machine with two busy cores and twenty hosts
 STOP_SECONDS = 45
@@ -53,9 +53,9 @@ class Machine:
         with open(self.console, "ab") as console:
             # nspawn's system call filter would answer EPERM to fanotify, unlike a real host.
             # The host outlives this tool on purpose.
-            self.child = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                                          start_new_session=True, preexec_fn=self._before_exec,
-                                          env={"PATH": ENVIRONMENT["PATH"], "SYSTEMD_SECCOMP": "0"})
+            self.child = start(self.command(), self._before_exec, stdin=subprocess.DEVNULL, stdout=console,
+                               stderr=console, start_new_session=True,
+                               env={"PATH": ENVIRONMENT["PATH"], "SYSTEMD_SECCOMP": "0"})
 
     def command(self):
         """argv of the host; --scope and every program after it keep the pid that was recorded."""

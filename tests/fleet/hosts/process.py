@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands and processes. A process is its pid *and* start time, so a reused pid is never signalled."""
+import contextlib
 import os
 import select
 import signal
@@ -8,6 +9,26 @@ import time
 from dataclasses import dataclass
 
 from .errors import FleetError
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Ctrl-C waits: half a clean-up would be the mess that it cleans. Yields the signals that waited before."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start(argv, before_exec, **options):
+    """A process that calls before_exec() itself. Python throws away a Ctrl-C that comes while it forks."""
+    with undisturbed() as before:
+        def in_child():
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            before_exec()
+        return subprocess.Popen(argv, preexec_fn=in_child, **options)
 
 
 def run(*argv, check=True, **options):
