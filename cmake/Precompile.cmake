@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Third-party headers compiled once; not in tsan, where every file is compiled with what it includes
-# itself. ADR 0011 has the seconds.
+# Third-party headers compiled once. ADR 0011 has the seconds.
 option(ROLLBACK_PRECOMPILE "Precompile third-party headers" OFF)
 
 # rollback_precompiled(NAME header...): a target whose precompiled headers others may reuse
