@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 
 #include "core/store/rocks.h"
 #include "core/store/watermark.h"
@@ -31,12 +32,15 @@ struct Tables::Inner {
   RocksHandle rocks;
   std::atomic<std::uint64_t> logged_bulk = 0;  // bytes since the last synced write
   std::atomic<bool> unlogged = false;          // set after the write, so that no flush misses it
+  std::mutex flushing;
 
   Inner(TablesSpec spec_in, Watermark synced_in, RocksHandle rocks_in)
       : spec(std::move(spec_in)), synced(std::move(synced_in)), rocks(std::move(rocks_in)) {}
 
-  // What did not go through the log is on the device afterwards.
+  // What did not go through the log is on the device afterwards, also when another thread's flush
+  // had begun with it.
   Status flush_unlogged() {
+    const std::lock_guard lock(flushing);
     if (!unlogged.exchange(false)) return {};
     const auto status = rocks.db->Flush({}, rocks.tables);
     if (status.ok()) return {};

@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "core/store/tables.h"
 #include "tests/support/child.h"
@@ -20,6 +22,9 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+constexpr int kBulk = 200;
+const std::string kBulkValue(100'000, 'x');
 
 class DatabaseTest : public testing::Test {
  protected:
@@ -253,35 +258,54 @@ TEST_F(DatabaseTest, OpensWhenTheLogEndsInTheMiddleOfAnUnsyncedWrite) {
   EXPECT_EQ(database->get(Table::kRuns, "torn").value(), std::nullopt);
 }
 
-// Bulk writes of this size do not go through the log, so that only a flush before the synced write
-// can have kept them.
-TEST_F(DatabaseTest, ASyncedWriteKeepsAllBulkBeforeIt) {
-  const std::string value(100'000, 'x');
-  // A program of its own: a flush needs RocksDB's threads, which a mere fork has lost.
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const char* const given = std::getenv("ROLLBACK_BULK_STORE");
-  const std::string path = given == nullptr ? path_ : given;
-  ::setenv("ROLLBACK_BULK_STORE", path.c_str(), 1);
-  EXPECT_EXIT(
-      {
-        auto database = Database::open(path).value();
-        for (int i = 0; i < 200; ++i)
-          (void)database->write({{Table::kBlobs, std::to_string(i), value}}, Durability::kBulk);
-        (void)database->write({{Table::kRuns, "commit", "1"}}, Durability::kSynced);
-        (void)database->write({{Table::kBlobs, "small", "x"}}, Durability::kBulk);
-        (void)::raise(SIGKILL);
-      },
-      testing::KilledBySignal(SIGKILL), "");
-  ::unsetenv("ROLLBACK_BULK_STORE");
-
-  EXPECT_LT(fs::file_size(data_file(".log")), 8U << 20U);  // 20 MB were written
-  const auto database = open();
-  ASSERT_TRUE(database);
-  EXPECT_EQ(database->get(Table::kRuns, "commit").value(), "1");
-  EXPECT_EQ(database->get(Table::kBlobs, "small").value(), "x");
-  for (int i = 0; i < 200; ++i)
-    ASSERT_EQ(database->get(Table::kBlobs, std::to_string(i)).value(), value) << i;
+// Dies right after a synced write behind 20 MB of bulk, which do not go through the log: only a
+// flush before that write can have kept them.
+void write_bulk_and_die(const std::string& path, bool another_flushes) {
+  auto database = Database::open(path).value();
+  for (int i = 0; i < kBulk; ++i)
+    (void)database->write({{Table::kBlobs, std::to_string(i), kBulkValue}}, Durability::kBulk);
+  std::atomic<bool> begun = false;
+  std::thread another;
+  if (another_flushes) {
+    another = std::thread([&] {
+      begun = true;
+      (void)database->write({{Table::kMeta, "another", "1"}}, Durability::kSynced);
+    });
+    while (!begun) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();  // it is in its flush by now
+  }
+  (void)database->write({{Table::kRuns, "commit", "1"}}, Durability::kSynced);
+  (void)::raise(SIGKILL);
 }
+
+class BulkTest : public DatabaseTest {
+ protected:
+  // In a program of its own: a flush needs RocksDB's threads, which a mere fork has lost. That
+  // program runs this test again up to here, with the path of the first.
+  void die_and_look(bool another_flushes) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const char* const given = std::getenv(kPath);
+    const std::string path = given == nullptr ? path_ : given;
+    ::setenv(kPath, path.c_str(), 1);
+    EXPECT_EXIT(write_bulk_and_die(path, another_flushes), testing::KilledBySignal(SIGKILL), "");
+    ::unsetenv(kPath);
+
+    const auto database = open();
+    ASSERT_TRUE(database);
+    EXPECT_EQ(database->get(Table::kRuns, "commit").value(), "1");
+    for (int i = 0; i < kBulk; ++i)
+      ASSERT_EQ(database->get(Table::kBlobs, std::to_string(i)).value(), kBulkValue) << i;
+  }
+  static constexpr const char* kPath = "ROLLBACK_BULK_STORE";
+};
+
+TEST_F(BulkTest, IsKeptByASyncedWriteBehindIt) {
+  die_and_look(false);
+  EXPECT_LT(fs::file_size(data_file(".log")), 8U << 20U);
+}
+
+// Whoever commits must wait for a flush that another's synced write has begun.
+TEST_F(BulkTest, IsKeptWhileTheFlushIsAnothers) { die_and_look(true); }
 
 // The cache of 2 MiB holds filters too: what is read of one table drives out those of another.
 TEST_F(DatabaseTest, SaysNoOfWhatIsNotThereWhenItsFilterIsNotInMemory) {
