@@ -2,7 +2,7 @@
 // Where large contents are cut, so that what two of them have in common becomes the same chunks
 // even when it moved: FastCDC (Xia et al., USENIX ATC 2016) with normalised chunking. Where a
 // content is cut is no part of the format; other sizes only find less in common with what is stored
-// already. ADR 0014 has the measurements behind the sizes.
+// already. ADR 0014 says why large contents are cut at all.
 #pragma once
 
 #include <cstddef>

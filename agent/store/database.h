@@ -35,7 +35,7 @@ struct Change {
 
 class Database {
  public:
-  static constexpr std::uint32_t kFormat = 1;
+  static constexpr std::uint32_t kFormat = 2;  // 2: lists of chunks
 
   // Creates what is missing below an existing parent. kBusy names the lock when it is open already,
   // kUnsupported both formats when it is newer, kCorrupt the damage. Never repairs, resets or

@@ -102,6 +102,9 @@ Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
                 fmt::format("the store {} has format {}, this program reads up to {}; "
                             "install the newer version again",
                             spec.path, format, spec.format));
+  if (format == spec.format) return tables;
+  const std::string now = std::to_string(spec.format);
+  ROLLBACK_TRY(tables->write({{0, kFormatKey, now}}, Durability::kSynced));
   return tables;
 }
 

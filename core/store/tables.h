@@ -48,6 +48,7 @@ class Tables {
   // Return false to stop.
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
 
+  // A store of an older format says from now on that it has this one.
   // kBusy names the lock when another process, or this one, has the directory open. kUnsupported
   // names both formats. kCorrupt names the path and RocksDB's own words.
   static Result<std::unique_ptr<Tables>> open(const TablesSpec& spec);

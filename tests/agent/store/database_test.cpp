@@ -162,12 +162,26 @@ TEST_F(DatabaseTest, RefusesANewerFormatByBothNumbers) {
 
   const Error error = open_error();
   EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("format 7"), HasSubstr("up to 1"), HasSubstr(path_)));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("format 7"), HasSubstr("up to " + std::to_string(Database::kFormat)),
+                    HasSubstr(path_)));
+}
+
+// An older program must refuse what it would take for damage.
+TEST_F(DatabaseTest, AnOlderFormatBecomesThisOne) {
+  const TablesSpec old{path_, 1, {{"default"}, {"blobs", true}}};
+  ASSERT_TRUE(Tables::open(old));
+  ASSERT_TRUE(open());
+
+  const auto refused = Tables::open(old);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
 }
 
 TEST_F(DatabaseTest, RefusesANewerFormatThatHasMoreTables) {
   {
-    const TablesSpec newer{path_, 2, {{"default"}, {"blobs"}, {"something-new"}}};
+    const TablesSpec newer{
+        path_, Database::kFormat + 1, {{"default"}, {"blobs"}, {"something-new"}}};
     ASSERT_TRUE(Tables::open(newer));
   }
   EXPECT_EQ(open_error().code, ErrorCode::kUnsupported);
