@@ -104,10 +104,13 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     if (known) continue;
     ROLLBACK_ASSIGN(const File file, open_origin(input, path));
     BlobWriter writer(input.blobs);
-    ROLLBACK_TRY(file.read_pieces([&](std::string_view piece) { return writer.add(piece); }));
+    ROLLBACK_ASSIGN(const bool whole, file.read_exactly(node.size, [&](std::string_view piece) {
+      return writer.add(piece);
+    }));
+    const auto changed = fail(ErrorCode::kConflict, path + " is not what it was before the run");
+    if (!whole) return changed;
     ROLLBACK_ASSIGN(const Digest found, writer.finish());
-    if (found != node.content)
-      return fail(ErrorCode::kConflict, path + " is not what it was before the run");
+    if (found != node.content) return changed;
   }
   for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(tree));
   ROLLBACK_TRY(

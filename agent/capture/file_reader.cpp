@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/store/blob_format.h"
+
 namespace rollback {
 
 namespace {
@@ -32,19 +34,6 @@ Status require_plain(const ReadFile& file, const ResourceSpec& spec, const std::
                                       ") if it should be");
 }
 
-// Exactly `size` bytes into `writer`; false when the file has another length by now.
-Result<bool> copy_content(const File& file, std::uint64_t size, ContentWriter& writer) {
-  std::uint64_t copied = 0;
-  const auto read = file.read_pieces([&](std::string_view piece) -> Status {
-    copied += piece.size();
-    // Whoever appends as fast as this reads must not hold it.
-    return copied <= size ? writer.add(piece) : fail(ErrorCode::kConflict, "it grew");
-  });
-  if (copied > size) return false;
-  if (!read) return Failure(read.error());
-  return copied == size;
-}
-
 // One reading; nullopt when the file changed under it.
 Result<std::optional<ReadFile>> read_once(const FileToRead& wanted, const ResourceSpec& spec,
                                           ContentSink& sink) {
@@ -53,10 +42,15 @@ Result<std::optional<ReadFile>> read_once(const FileToRead& wanted, const Resour
   if (!file) return Failure(file.error());
   ReadFile read;
   ROLLBACK_ASSIGN(read.stat, file->stat());
+  if (read.stat.size > kMaxContentSize)
+    return fail(ErrorCode::kInvalid, wanted.path +
+                                         " is larger than 64 GiB; exclude it or manage the files "
+                                         "beside it one by one");
   ROLLBACK_ASSIGN(read.xattrs, read_xattrs(wanted.parent.calls(), file->fd(), wanted.path));
   ROLLBACK_TRY(require_plain(read, spec, wanted.path));
   const auto writer = sink.begin_content();
-  const auto copied = copy_content(*file, read.stat.size, *writer);
+  const auto copied = file->read_exactly(
+      read.stat.size, [&](std::string_view piece) { return writer->add(piece); });
   if (!copied) return Failure(copied.error().within(wanted.path));
   ROLLBACK_ASSIGN(const auto after, wanted.parent.find_stat(wanted.name));
   if (!after) return vanished(wanted.path);

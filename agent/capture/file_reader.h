@@ -23,7 +23,7 @@ struct FileToRead {
 
 // It is read again until it is the same before and after: kConflict when it vanished or never held
 // still, kDenied when it is setuid, setgid or has capabilities without `allow_setuid`, kInvalid
-// when it is larger than the sink takes.
+// when it is larger than kMaxContentSize, before it is read.
 Result<ReadFile> read_file(const FileToRead& file, const ResourceSpec& spec, ContentSink& sink);
 
 // The error for what is gone between two looks.

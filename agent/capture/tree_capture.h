@@ -39,7 +39,7 @@ bool is_excluded(const std::vector<std::string>& patterns, std::string_view mana
 //   kConflict     it vanished, changed or gained neighbours while it was read
 //   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
 //   kUnsupported  another mount begins there, or the path is a socket, FIFO or device
-//   kInvalid      larger than the sink takes, or nested too deeply
+//   kInvalid      larger than kMaxContentSize, or nested too deeply
 Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,
                                          const std::string& path);
 

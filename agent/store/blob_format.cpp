@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include <memory>
+#include <new>
 
 namespace rollback {
 namespace {
@@ -38,6 +39,7 @@ struct FreeContext {
 };
 ZSTD_CCtx* compression() {
   thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
   return context.get();
 }
 

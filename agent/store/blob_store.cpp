@@ -36,10 +36,13 @@ Result<bool> BlobStore::is_stored(const Digest& digest) const {
 }
 
 Result<bool> BlobStore::has(const Digest& digest) const {
-  ROLLBACK_ASSIGN(const bool known, is_stored(digest));
-  if (!known) return false;
+  if (database_.is_known_damaged(Table::kBlobs, digest.view())) return false;
   const auto list = chunks(digest);
-  if (!list) return false;  // noted as damage: putting it again heals it
+  if (!list) {
+    const auto code = list.error().code;  // what is damaged is noted: putting it again heals it
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kCorrupt) return false;
+    return Failure(list.error());
+  }
   for (const auto& chunk : *list) {
     ROLLBACK_ASSIGN(const bool there, is_stored(chunk.digest));
     if (!there) return false;

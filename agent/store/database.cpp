@@ -70,6 +70,10 @@ Result<bool> Database::has(Table table, std::string_view key) const {
   return false;
 }
 
+bool Database::is_known_damaged(Table table, std::string_view key) const {
+  return inner_->is_damaged(table, key);
+}
+
 Status Database::write(const std::vector<Change>& changes, Durability durability) {
   std::vector<TableChange> views;
   views.reserve(changes.size());

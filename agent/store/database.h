@@ -48,6 +48,7 @@ class Database {
   Result<std::optional<std::string>> get(Table table, std::string_view key) const;
   // False also for what is known to be damaged, so that putting it again heals it.
   Result<bool> has(Table table, std::string_view key) const;
+  [[nodiscard]] bool is_known_damaged(Table table, std::string_view key) const;
   // All or nothing. A value that is replaced is no longer damaged.
   Status write(const std::vector<Change>& changes, Durability durability);
   // In key order from `from` while keys begin with `prefix`; stops when `visit` returns false.

@@ -34,6 +34,10 @@ class File {
   Result<std::size_t> read(void* bytes, std::size_t size) const;  // 0 at the end; EINTR retried
   // The content from here to its end, in order and in pieces; `use` stops it with an error.
   Status read_pieces(const std::function<Status(std::string_view)>& use) const;
+  // The same of a file that has `size` bytes; false when it has fewer or more, which is seen at the
+  // first byte too many: whoever appends as fast as this reads does not hold it.
+  Result<bool> read_exactly(std::uint64_t size,
+                            const std::function<Status(std::string_view)>& use) const;
   // Whole content; kInvalid above `limit` bytes.
   Result<std::string> read_all(std::size_t limit) const;
   Status write_all(std::string_view bytes) const;

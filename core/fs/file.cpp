@@ -42,6 +42,18 @@ Status File::read_pieces(const std::function<Status(std::string_view)>& use) con
   }
 }
 
+Result<bool> File::read_exactly(std::uint64_t size,
+                                const std::function<Status(std::string_view)>& use) const {
+  std::uint64_t got = 0;
+  const auto read = read_pieces([&](std::string_view piece) -> Status {
+    got += piece.size();
+    return got <= size ? use(piece) : fail(ErrorCode::kConflict, path_ + " grew");
+  });
+  if (got > size) return false;
+  if (!read) return Failure(read.error());
+  return got == size;
+}
+
 Result<std::string> File::read_all(std::size_t limit) const {
   std::string content;
   ROLLBACK_TRY(read_pieces([&](std::string_view piece) -> Status {

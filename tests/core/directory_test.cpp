@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tests/support/faulty_syscalls.h"
@@ -259,6 +260,34 @@ TEST_F(DirectoryTest, RepeatsInterruptedCallsButNotAFailedSync) {
   FaultySyscalls failing(kernel_, FailAt{0, EIO});
   EXPECT_EQ(code_of(temp_.open(failing).sync()), ErrorCode::kIo);
   EXPECT_EQ(failing.calls(), 1);
+}
+
+TEST_F(DirectoryTest, ReadsAFileOfExactlyOneSize) {
+  const File file = in_.open_file("file").value();
+  std::string content;
+  const auto keep = [&](std::string_view piece) -> Status {
+    content += piece;
+    return {};
+  };
+  EXPECT_TRUE(file.read_exactly(6, keep).value());
+  EXPECT_EQ(content, "inside");
+  EXPECT_FALSE(in_.open_file("file")->read_exactly(5, keep).value());
+  EXPECT_FALSE(in_.open_file("file")->read_exactly(7, keep).value());
+}
+
+TEST_F(DirectoryTest, IsNotHeldByWhoeverAppendsToTheFileItReads) {
+  const std::string piece(100'000, 'x');
+  temp_.write("in/log", piece);
+  const auto append = [&](std::string_view) -> Status {
+    std::ofstream(temp_.path() / "in/log", std::ios::app) << piece;
+    return {};
+  };
+  EXPECT_FALSE(in_.open_file("log")->read_exactly(piece.size(), append).value());
+}
+
+TEST_F(DirectoryTest, StopsReadingWhereItsReaderDoes) {
+  const auto full = [](std::string_view) -> Status { return fail(ErrorCode::kNoSpace, "full"); };
+  EXPECT_EQ(in_.open_file("file")->read_exactly(6, full).error().code, ErrorCode::kNoSpace);
 }
 
 }  // namespace

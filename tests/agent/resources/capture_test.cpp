@@ -200,6 +200,16 @@ TEST(Capture, FailsByNameWhenAFileNeverHoldsStill) {
   EXPECT_THAT(state.error().message, HasSubstr("/etc/shop/conf.d/a.conf was changed each of"));
 }
 
+TEST(Capture, RefusesAFileThatIsTooLargeBeforeItReadsIt) {
+  TestHost host;
+  add_shop(host);
+  std::filesystem::resize_file(host.real("/etc/shop/conf.d/a.conf"), (64ULL << 30U) + 1);
+  const auto state = host.captured();
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(state.error().message, HasSubstr("/etc/shop/conf.d/a.conf is larger than 64 GiB"));
+}
+
 TEST(Capture, ReadsAFileAgainThatChangedOnce) {
   TestHost host;
   add_shop(host);
