@@ -87,6 +87,7 @@ struct RevisionStatus {
   Revision revision;
   ReleaseStatus status = ReleaseStatus::kAvailable;
   bool blocked = false;
+  bool pinned = false;
 };
 
 // Pure function of the history. Order: oldest first. Revisions of runs are included as kAvailable.

@@ -57,7 +57,13 @@ void write_body(Body to, const rollback::UndoRequest& from) {
   request.setTimeoutNs(from.timeout.count());
 }
 void write_body(Body to, const rollback::VerifyRequest& from) {
-  put(to.initVerify(), &VerifyRequest::Builder::setRevision, from.revision);
+  auto request = to.initVerify();
+  put(request, &VerifyRequest::Builder::setRevision, from.revision);
+  request.setAll(from.all);
+  request.setDeep(from.deep);
+  request.setRepair(from.repair);
+  request.setRestart(from.restart);
+  request.setRate(from.rate);
 }
 void write_body(Body to, const HealthRequest&) { to.setHealth(); }
 void write_body(Body to, const StatusRequest&) { to.setStatus(); }
@@ -135,6 +141,33 @@ void write_body(Body to, const RunUndoRequest& from) {
   put(to.initRunUndo(), &RunRequest::Builder::setRun, from.run);
 }
 
+void write_body(Body to, const rollback::MarkRequest& from) {
+  auto request = to.initMark();
+  put(request, &MarkRequest::Builder::setRevision, from.revision);
+  request.setChange(number_of(from.change));
+}
+void write_body(Body to, const rollback::PruneRequest& from) {
+  auto request = to.initPrune();
+  request.setDryRun(from.dry_run);
+  request.setKeep(from.keep);
+  request.setOlderThanNs(from.older_than.count());
+  request.setMaxSize(from.max_size);
+}
+void write_body(Body to, const StatsRequest&) { to.setStats(); }
+void write_body(Body to, const rollback::ExportRequest& from) {
+  put(to.initExport(), &ExportRequest::Builder::setRevision, from.revision);
+}
+void write_body(Body to, const ImportRequest&) { to.setImport(); }
+
+rollback::VerifyRequest read_request(VerifyRequest::Reader from) {
+  return {str(from.getRevision()), from.getAll(),     from.getDeep(),
+          from.getRepair(),        from.getRestart(), from.getRate()};
+}
+
+rollback::PruneRequest read_request(PruneRequest::Reader from) {
+  return {from.getDryRun(), from.getKeep(), Duration(from.getOlderThanNs()), from.getMaxSize()};
+}
+
 rollback::RollbackRequest read_request(RollbackRequest::Reader from) {
   return {str(from.getTo()), from.getDryRun(), Duration(from.getTimeoutNs()),
           from.getAcceptRemovals()};
@@ -180,7 +213,7 @@ std::optional<rollback::CommandBody> read_host_body(CommandBody::Reader from) {
                                    Duration(request.getTimeoutNs())};
     }
     case CommandBody::VERIFY:
-      return rollback::VerifyRequest{str(from.getVerify().getRevision())};
+      return read_request(from.getVerify());
     case CommandBody::HEALTH:
       return HealthRequest{};
     case CommandBody::STATUS:
@@ -194,6 +227,24 @@ std::optional<rollback::CommandBody> read_host_body(CommandBody::Reader from) {
                                      read_digest(from.getCommit().getPlanDigest())};
     case CommandBody::FORGET:
       return rollback::ForgetRequest{read_id<RunId>(from.getForget().getRun())};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<rollback::CommandBody> read_store_body(CommandBody::Reader from) {
+  switch (from.which()) {
+    case CommandBody::MARK:
+      return rollback::MarkRequest{str(from.getMark().getRevision()),
+                                   known<MarkChange>(from.getMark().getChange())};
+    case CommandBody::PRUNE:
+      return read_request(from.getPrune());
+    case CommandBody::STATS:
+      return StatsRequest{};
+    case CommandBody::EXPORT:
+      return rollback::ExportRequest{str(from.getExport().getRevision())};
+    case CommandBody::IMPORT:
+      return ImportRequest{};
     default:
       return std::nullopt;
   }
@@ -248,7 +299,7 @@ std::optional<rollback::CommandBody> read_fleet_body(CommandBody::Reader from) {
 }
 
 rollback::CommandBody read_body(CommandBody::Reader from) {
-  for (const auto group : {read_host_body, read_run_body, read_fleet_body})
+  for (const auto group : {read_host_body, read_store_body, read_run_body, read_fleet_body})
     if (auto body = group(from)) return *std::move(body);
   throw Malformed{"its body is of the unknown kind " +
                   std::to_string(static_cast<unsigned>(from.which()))};

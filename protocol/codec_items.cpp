@@ -40,6 +40,7 @@ void write(StatusItem::Builder to, const rollback::StatusItem& from) {
   to.setRunPhase(number_of(from.run_phase));
   put(to, &StatusItem::Builder::setLink, from.link);
   to.setUptimeNs(from.uptime.count());
+  to.setVerifiedNs(from.verified.ns);
 }
 
 rollback::StatusItem read(StatusItem::Reader from) {
@@ -55,6 +56,7 @@ rollback::StatusItem read(StatusItem::Reader from) {
   status.run_phase = known<RunPhase>(from.getRunPhase());
   status.link = str(from.getLink());
   status.uptime = Duration(from.getUptimeNs());
+  status.verified = {from.getVerifiedNs()};
   return status;
 }
 

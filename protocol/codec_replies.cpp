@@ -19,6 +19,7 @@ void write_body(Body to, const rollback::RevisionItem& from) {
   item.setStatus(number_of(from.status.status));
   item.setBlocked(from.status.blocked);
   item.setCurrent(from.current);
+  item.setPinned(from.status.pinned);
 }
 void write_body(Body to, const rollback::HistoryEntry& from) { write(to.initHistory(), from); }
 void write_body(Body to, const rollback::ResourceItem& from) {
@@ -79,9 +80,20 @@ void write_body(Body to, const rollback::End& from) {
   put(error, &Error::Builder::setMessage, from.error->message);
 }
 
+void write_body(Body to, const rollback::ProgressItem& from) { write(to.initProgress(), from); }
+void write_body(Body to, const rollback::PruneItem& from) { write(to.initPrune(), from); }
+void write_body(Body to, const rollback::PruneSummary& from) { write(to.initPruneSummary(), from); }
+void write_body(Body to, const rollback::DamageItem& from) { write(to.initDamage(), from); }
+void write_body(Body to, const rollback::VerifySummary& from) {
+  write(to.initVerifySummary(), from);
+}
+void write_body(Body to, const rollback::ReleaseStats& from) { write(to.initReleaseStats(), from); }
+void write_body(Body to, const rollback::StoreStats& from) { write(to.initStoreStats(), from); }
+void write_body(Body to, const rollback::ArchiveItem& from) { write(to.initArchive(), from); }
+
 rollback::RevisionItem read_item(RevisionItem::Reader from) {
   return {RevisionStatus{read(from.getRevision()), known<ReleaseStatus>(from.getStatus()),
-                         from.getBlocked()},
+                         from.getBlocked(), from.getPinned()},
           from.getCurrent()};
 }
 
@@ -152,6 +164,22 @@ ReplyBody read_body(Reply::Reader from) {
       return read(from.getRolloutHost());
     case Reply::END:
       return read_item(from.getEnd());
+    case Reply::PROGRESS:
+      return read(from.getProgress());
+    case Reply::PRUNE:
+      return read(from.getPrune());
+    case Reply::PRUNE_SUMMARY:
+      return read(from.getPruneSummary());
+    case Reply::DAMAGE:
+      return read(from.getDamage());
+    case Reply::VERIFY_SUMMARY:
+      return read(from.getVerifySummary());
+    case Reply::RELEASE_STATS:
+      return read(from.getReleaseStats());
+    case Reply::STORE_STATS:
+      return read(from.getStoreStats());
+    case Reply::ARCHIVE:
+      return read(from.getArchive());
   }
   throw Malformed{"its body is of the unknown kind " +
                   std::to_string(static_cast<unsigned>(from.which()))};

@@ -48,8 +48,13 @@ struct UndoRequest {
   Duration timeout = std::chrono::minutes(5);
 };
 struct VerifyRequest {
-  std::string revision;
-};  // empty: live against the deployed revision
+  std::string revision;    // empty: live against the deployed revision
+  bool all = false;        // the whole store instead of one release
+  bool deep = false;       // every byte is read and hashed
+  bool repair = false;     // from another revision or the live host
+  bool restart = false;    // not where an interrupted one stopped
+  std::uint64_t rate = 0;  // most bytes read in a second; 0: no limit
+};
 struct HealthRequest {};
 struct StatusRequest {};
 struct RunListRequest {
@@ -66,6 +71,26 @@ struct RunAbortRequest {
   std::string run;
 };
 struct ConfigCheckRequest {};
+
+// ---- The store of a host ----------------------------------------------------------------------
+enum class MarkChange { kPin = 1, kUnpin = 2, kBlock = 3, kUnblock = 4 };
+struct MarkRequest {
+  std::string revision;
+  MarkChange change = MarkChange::kPin;
+};
+// 0: what the configuration says.
+struct PruneRequest {
+  bool dry_run = false;
+  std::uint32_t keep = 0;      // good releases
+  Duration older_than{};       // only what was recorded before
+  std::uint64_t max_size = 0;  // bytes of the store
+};
+struct StatsRequest {};
+// The bytes go through a descriptor that comes with the request (unix_channel.h).
+struct ExportRequest {
+  std::string revision;
+};
+struct ImportRequest {};
 
 // ---- Requests of the coordinator to a host ----------------------------------------------------
 // Resolve, preflight, stage; answers with a Prepared item. Holds the host's lock until the lease
@@ -140,7 +165,8 @@ using AnyCommandBody =
                  ConfigCheckRequest, PrepareRequest, CommitRequest, ForgetRequest,
                  FleetRollbackRequest, FleetSnapshotRequest, FleetStatusRequest, FleetHealthRequest,
                  FleetRelayRequest, HostListRequest, HostAcceptRequest, HostRejectRequest,
-                 HostRemoveRequest, RunResumeRequest, RunUndoRequest>;
+                 HostRemoveRequest, RunResumeRequest, RunUndoRequest, MarkRequest, PruneRequest,
+                 StatsRequest, ExportRequest, ImportRequest>;
 
 // What it can be; its special members, each a table of all of these, are compiled once.
 struct CommandBody : AnyCommandBody {

@@ -96,6 +96,14 @@ struct KindOf {
   std::string_view operator()(const RolloutRecord&) const { return "rollout"; }
   std::string_view operator()(const RolloutHost&) const { return "rollout-host"; }
   std::string_view operator()(const End&) const { return "end"; }
+  std::string_view operator()(const ProgressItem&) const { return "progress"; }
+  std::string_view operator()(const PruneItem&) const { return "prune"; }
+  std::string_view operator()(const PruneSummary&) const { return "prune-summary"; }
+  std::string_view operator()(const DamageItem&) const { return "damage"; }
+  std::string_view operator()(const VerifySummary&) const { return "verify-summary"; }
+  std::string_view operator()(const ReleaseStats&) const { return "release-stats"; }
+  std::string_view operator()(const StoreStats&) const { return "store-stats"; }
+  std::string_view operator()(const ArchiveItem&) const { return "archive"; }
 };
 
 }  // namespace

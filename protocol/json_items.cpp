@@ -82,6 +82,7 @@ Json item(const RevisionItem& item) {
   return {{"name", text(revision.name.str())},
           {"status", to_string(item.status.status)},
           {"blocked", item.status.blocked},
+          {"pinned", item.status.pinned},
           {"current", item.current},
           {"healthy", revision.healthy},
           {"recorded", time(revision.recorded)},
@@ -200,7 +201,8 @@ Json item(const StatusItem& status) {
           {"run", text(status.run)},
           {"run_phase", to_string(status.run_phase)},
           {"link", text(status.link)},
-          {"uptime_s", seconds(status.uptime)}};
+          {"uptime_s", seconds(status.uptime)},
+          {"verified", time(status.verified)}};
 }
 
 Json item(const HostItem& host) {

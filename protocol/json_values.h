@@ -48,4 +48,14 @@ Json item(const RolloutRecord& rollout);
 Json item(const RolloutHost& host);
 Json item(const End& end);
 
+// json_store.cpp: the same for answers about the store.
+Json item(const ProgressItem& item);
+Json item(const PruneItem& item);
+Json item(const PruneSummary& item);
+Json item(const DamageItem& item);
+Json item(const VerifySummary& item);
+Json item(const ReleaseStats& item);
+Json item(const StoreStats& item);
+Json item(const ArchiveItem& item);
+
 }  // namespace rollback::json

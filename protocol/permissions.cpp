@@ -60,6 +60,11 @@ constexpr auto kTable = std::tuple{
     Row<HostRemoveRequest>{"hosts remove", Effect::kChanges, kNobody, kOps},
     Row<RunResumeRequest>{"run resume", Effect::kChanges, kNobody, kOps},
     Row<RunUndoRequest>{"run undo", Effect::kChanges, kNobody, kOps},
+    Row<MarkRequest>{"mark", Effect::kChanges, kOps, kNobody},
+    Row<PruneRequest>{"prune", Effect::kChanges, kOps, kNobody},
+    Row<StatsRequest>{"stats", Effect::kReads, kOps, kNobody},
+    Row<ExportRequest>{"export", Effect::kReads, kOps, kNobody},
+    Row<ImportRequest>{"import", Effect::kChanges, kOps, kNobody},
 };
 
 constexpr std::size_t kRows = std::tuple_size_v<decltype(kTable)>;

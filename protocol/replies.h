@@ -79,6 +79,7 @@ struct StatusItem {
   RunPhase run_phase = RunPhase::kDone;
   std::string link;  // "connected", "waiting to be accepted: FINGERPRINT", "none configured"
   Duration uptime{};
+  WallTime verified;  // when the whole store was last read and hashed; 0: never
 };
 struct HostItem {
   HostId id;
@@ -91,6 +92,67 @@ struct HostItem {
   StatusItem status;   // as last reported
   HealthItem health;
 };
+// How far a long piece of work is.
+struct ProgressItem {
+  std::string work;  // "capture", "verify", "export", "import", "prune"
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t total_files = 0;  // 0: not known
+  std::uint64_t total_bytes = 0;
+  Duration elapsed{};
+};
+// What retention decides about one revision.
+struct PruneItem {
+  std::string revision;
+  bool removed = false;  // or would be, in a dry run
+  std::string why;
+  std::uint64_t bytes = 0;  // stored bytes that only it refers to
+};
+struct PruneSummary {
+  bool dry_run = false;
+  std::uint32_t removed = 0;  // revisions
+  std::uint32_t kept = 0;
+  std::uint64_t bytes = 0;        // stored bytes that are referred to no more
+  std::uint64_t disk_before = 0;  // bytes the store takes on its file system
+  std::uint64_t disk_after = 0;
+};
+// Something stored that is not what it was.
+struct DamageItem {
+  std::string object;                 // "content 3f2a..", "tree ..", "snapshot .."
+  std::string what;                   // what is wrong with it
+  std::vector<std::string> releases;  // every one that it damages
+  std::vector<std::string> paths;     // of the first of them; bounded
+  bool repaired = false;
+};
+struct VerifySummary {
+  bool deep = false;
+  std::uint64_t objects = 0;  // looked at, those of an interrupted one before included
+  std::uint64_t bytes = 0;
+  std::uint32_t damaged = 0;
+  std::uint32_t repaired = 0;
+  bool resumed = false;
+};
+struct ReleaseStats {
+  std::string revision;
+  std::uint64_t files = 0;
+  std::uint64_t logical = 0;  // bytes of its files
+  std::uint64_t stored = 0;   // bytes that are stored for it
+  std::uint64_t unique = 0;   // of them, what no other revision refers to
+};
+struct StoreStats {
+  std::uint32_t revisions = 0;
+  std::uint64_t logical = 0;  // of all revisions
+  std::uint64_t stored = 0;
+  std::uint64_t disk = 0;  // bytes the store takes on its file system
+  std::uint64_t contents = 0;
+  std::uint64_t trees = 0;
+};
+struct ArchiveItem {
+  std::string revision;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // of the archive
+  Digest digest;            // SHA-256 of the archive
+};
 struct End {
   ExitCode exit_code = ExitCode::kDone;
   bool changed = false;
@@ -100,7 +162,8 @@ struct End {
 using AnyReplyBody =
     std::variant<Line, RevisionItem, HistoryEntry, ResourceItem, PathItem, DiffItem, PlanItem,
                  PlanStep, EventItem, RunRecord, Prepared, HealthItem, StatusItem, HostItem,
-                 RolloutRecord, RolloutHost, End>;
+                 RolloutRecord, RolloutHost, End, ProgressItem, PruneItem, PruneSummary, DamageItem,
+                 VerifySummary, ReleaseStats, StoreStats, ArchiveItem>;
 
 // What it can be; its special members, each a table of all of these, are compiled once.
 struct ReplyBody : AnyReplyBody {

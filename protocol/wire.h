@@ -65,6 +65,24 @@ std::pair<std::string, std::string> read(Label::Reader from);
 void write(Reply::Builder to, const rollback::Reply& from);
 rollback::Reply read(Reply::Reader from);
 
+// ---- Answers about the store (codec_store.cpp) ------------------------------------------------
+void write(ProgressItem::Builder to, const rollback::ProgressItem& from);
+rollback::ProgressItem read(ProgressItem::Reader from);
+void write(PruneItem::Builder to, const rollback::PruneItem& from);
+rollback::PruneItem read(PruneItem::Reader from);
+void write(PruneSummary::Builder to, const rollback::PruneSummary& from);
+rollback::PruneSummary read(PruneSummary::Reader from);
+void write(DamageItem::Builder to, const rollback::DamageItem& from);
+rollback::DamageItem read(DamageItem::Reader from);
+void write(VerifySummary::Builder to, const rollback::VerifySummary& from);
+rollback::VerifySummary read(VerifySummary::Reader from);
+void write(ReleaseStats::Builder to, const rollback::ReleaseStats& from);
+rollback::ReleaseStats read(ReleaseStats::Reader from);
+void write(StoreStats::Builder to, const rollback::StoreStats& from);
+rollback::StoreStats read(StoreStats::Reader from);
+void write(ArchiveItem::Builder to, const rollback::ArchiveItem& from);
+rollback::ArchiveItem read(ArchiveItem::Reader from);
+
 // ---- Frames (frame.cpp) -----------------------------------------------------------------------
 // Runs `body`; Malformed and the library's exceptions become an Error with `code`.
 Status guarded(ErrorCode code, std::string_view what, const std::function<void()>& body);

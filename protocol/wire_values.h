@@ -58,6 +58,8 @@ struct Last<Admission> : LastIs<Admission::kRemoved> {};
 template <>
 struct Last<RelayVerb> : LastIs<RelayVerb::kDiff> {};
 template <>
+struct Last<MarkChange> : LastIs<MarkChange::kUnblock> {};
+template <>
 struct Last<ErrorCode> : LastIs<ErrorCode::kBug> {};
 
 template <typename E>

@@ -41,6 +41,24 @@ struct UndoRequest {
 }
 struct VerifyRequest {
   revision @0 :Text;
+  all @1 :Bool;
+  deep @2 :Bool;
+  repair @3 :Bool;
+  restart @4 :Bool;
+  rate @5 :UInt64;
+}
+struct MarkRequest {
+  revision @0 :Text;
+  change @1 :UInt16;
+}
+struct PruneRequest {
+  dryRun @0 :Bool;
+  keep @1 :UInt32;
+  olderThanNs @2 :Int64;
+  maxSize @3 :UInt64;
+}
+struct ExportRequest {
+  revision @0 :Text;
 }
 struct RunListRequest {
   limit @0 :UInt32;
@@ -129,6 +147,11 @@ struct CommandBody {
     hostRemove @27 :HostRequest;
     runResume @28 :RunRequest;
     runUndo @29 :RunRequest;
+    mark @30 :MarkRequest;
+    prune @31 :PruneRequest;
+    stats @32 :Void;
+    export @33 :ExportRequest;
+    import @34 :Void;
   }
 }
 

@@ -15,6 +15,7 @@ struct RevisionItem {
   status @1 :UInt16;
   blocked @2 :Bool;
   current @3 :Bool;
+  pinned @4 :Bool;
 }
 struct ResourceItem {
   resource @0 :Model.Resource;
@@ -64,6 +65,7 @@ struct StatusItem {
   runPhase @8 :UInt16;
   link @9 :Text;
   uptimeNs @10 :Int64;
+  verifiedNs @11 :Int64;
 }
 struct HostItem {
   id @0 :Data;
@@ -79,6 +81,64 @@ struct HostItem {
 struct RolloutItem {
   rollout @0 :Model.Rollout;
   hosts @1 :List(Model.RolloutHost);
+}
+struct ProgressItem {
+  work @0 :Text;
+  files @1 :UInt64;
+  bytes @2 :UInt64;
+  totalFiles @3 :UInt64;
+  totalBytes @4 :UInt64;
+  elapsedNs @5 :Int64;
+}
+struct PruneItem {
+  revision @0 :Text;
+  removed @1 :Bool;
+  why @2 :Text;
+  bytes @3 :UInt64;
+}
+struct PruneSummary {
+  dryRun @0 :Bool;
+  removed @1 :UInt32;
+  kept @2 :UInt32;
+  bytes @3 :UInt64;
+  diskBefore @4 :UInt64;
+  diskAfter @5 :UInt64;
+}
+struct DamageItem {
+  object @0 :Text;
+  what @1 :Text;
+  releases @2 :List(Text);
+  paths @3 :List(Data);
+  repaired @4 :Bool;
+}
+struct VerifySummary {
+  deep @0 :Bool;
+  objects @1 :UInt64;
+  bytes @2 :UInt64;
+  damaged @3 :UInt32;
+  repaired @4 :UInt32;
+  resumed @5 :Bool;
+}
+struct ReleaseStats {
+  revision @0 :Text;
+  files @1 :UInt64;
+  logical @2 :UInt64;
+  stored @3 :UInt64;
+  unique @4 :UInt64;
+}
+struct StoreStats {
+  revisions @0 :UInt32;
+  logical @1 :UInt64;
+  stored @2 :UInt64;
+  disk @3 :UInt64;
+  contents @4 :UInt64;
+  trees @5 :UInt64;
+}
+struct ArchiveItem {
+  revision @0 :Text;
+  records @1 :UInt64;
+  bytes @2 :UInt64;
+  digest @3 :Data;
 }
 struct Error {
   code @0 :UInt16;
@@ -113,5 +173,13 @@ struct Reply {
     rollout @18 :RolloutItem;
     rolloutHost @19 :Model.RolloutHost;
     end @20 :End;
+    progress @21 :ProgressItem;
+    prune @22 :PruneItem;
+    pruneSummary @23 :PruneSummary;
+    damage @24 :DamageItem;
+    verifySummary @25 :VerifySummary;
+    releaseStats @26 :ReleaseStats;
+    storeStats @27 :StoreStats;
+    archive @28 :ArchiveItem;
   }
 }

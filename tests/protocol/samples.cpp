@@ -163,10 +163,18 @@ RolloutRecord rollout_resumed() {
 }
 
 StatusItem status() {
-  return {
-      id<HostId>("host"), "web1",           "0.1.0",        "v2.4.1",          {sha256("snapshot")},
-      Verdict::kDegraded, "degraded: full", "0102030405aa", RunPhase::kStaged, "connected",
-      seconds(4711)};
+  return {id<HostId>("host"),
+          "web1",
+          "0.1.0",
+          "v2.4.1",
+          {sha256("snapshot")},
+          Verdict::kDegraded,
+          "degraded: full",
+          "0102030405aa",
+          RunPhase::kStaged,
+          "connected",
+          seconds(4711),
+          kNoon};
 }
 
 HealthItem health() {
@@ -185,7 +193,7 @@ std::vector<CommandBody> command_bodies() {
           PlanRequest{"v2.4.1", true},
           RollbackRequest{"v2.4.1", true, seconds(7), true},
           UndoRequest{"0102", true, seconds(8)},
-          VerifyRequest{"v2.4.1"},
+          VerifyRequest{"v2.4.1", true, true, true, true, 50'000'000},
           HealthRequest{},
           StatusRequest{},
           RunListRequest{3},
@@ -206,14 +214,19 @@ std::vector<CommandBody> command_bodies() {
           HostRejectRequest{"web2"},
           HostRemoveRequest{"web3"},
           RunResumeRequest{"0102"},
-          RunUndoRequest{"0103"}};
+          RunUndoRequest{"0103"},
+          MarkRequest{"v2.4.1", MarkChange::kUnblock},
+          PruneRequest{true, 7, seconds(86400), 1'000'000},
+          StatsRequest{},
+          ExportRequest{"v2.4.1"},
+          ImportRequest{}};
 }
 
 std::vector<ReplyBody> reply_bodies() {
   auto with_hosts = rollout_resumed();
   with_hosts.hosts = {rollout_host()};
   return {Line{EventLevel::kError, "text"},
-          RevisionItem{{revision_of_git(), ReleaseStatus::kRolledBack, true}, true},
+          RevisionItem{{revision_of_git(), ReleaseStatus::kRolledBack, true, true}, true},
           history_entry(),
           ResourceItem{snapshot().resources[1], 3, 4096},
           PathItem{"/etc/\xff", file()},
@@ -236,7 +249,15 @@ std::vector<ReplyBody> reply_bodies() {
                    health()},
           with_hosts,
           rollout_host(),
-          End{ExitCode::kDetached, true, Error{ErrorCode::kBusy, "locked by run 0102"}}};
+          End{ExitCode::kDetached, true, Error{ErrorCode::kBusy, "locked by run 0102"}},
+          ProgressItem{"capture", 12, 4096, 100, 1'000'000, seconds(3)},
+          PruneItem{"v2.3.0", true, "beyond the newest 10", 4096},
+          PruneSummary{true, 3, 10, 4096, 1'000'000, 900'000},
+          DamageItem{"content 3f2a", "it has another hash", {"v2.3.0"}, {"/etc/\xff"}, true},
+          VerifySummary{true, 17, 4096, 2, 1, true},
+          ReleaseStats{"v2.4.1", 3, 4096, 2048, 1024},
+          StoreStats{2, 8192, 4096, 5000, 3, 2},
+          ArchiveItem{"v2.4.1", 9, 4096, sha256("archive")}};
 }
 
 Command command(CommandBody body) {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/json_values.h"
+
+namespace rollback::json {
+
+namespace {
+
+// Bytes a second, and the seconds that are left; null where they cannot be told.
+Json rate(const ProgressItem& item) {
+  if (item.elapsed <= Duration::zero()) return nullptr;
+  return static_cast<std::uint64_t>(static_cast<double>(item.bytes) * 1e9 /
+                                    static_cast<double>(item.elapsed.count()));
+}
+Json eta(const ProgressItem& item) {
+  if (item.bytes == 0 || item.total_bytes < item.bytes) return nullptr;
+  const double left = static_cast<double>(item.total_bytes - item.bytes);
+  return seconds(Duration(static_cast<std::int64_t>(left / static_cast<double>(item.bytes) *
+                                                    static_cast<double>(item.elapsed.count()))));
+}
+Json total(std::uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
+
+}  // namespace
+
+Json item(const ProgressItem& item) {
+  return {{"work", text(item.work)},
+          {"files", item.files},
+          {"bytes", item.bytes},
+          {"total_files", total(item.total_files)},
+          {"total_bytes", total(item.total_bytes)},
+          {"elapsed_s", seconds(item.elapsed)},
+          {"bytes_per_s", rate(item)},
+          {"eta_s", eta(item)}};
+}
+
+Json item(const PruneItem& item) {
+  return {{"revision", text(item.revision)},
+          {"removed", item.removed},
+          {"why", text(item.why)},
+          {"bytes", item.bytes}};
+}
+
+Json item(const PruneSummary& item) {
+  return {{"dry_run", item.dry_run},
+          {"removed", item.removed},
+          {"kept", item.kept},
+          {"bytes", item.bytes},
+          {"disk_before", item.disk_before},
+          {"disk_after", item.disk_after}};
+}
+
+Json item(const DamageItem& item) {
+  return {{"object", text(item.object)},
+          {"what", text(item.what)},
+          {"releases", texts(item.releases)},
+          {"paths", texts(item.paths)},
+          {"repaired", item.repaired}};
+}
+
+Json item(const VerifySummary& item) {
+  return {{"deep", item.deep},       {"objects", item.objects},   {"bytes", item.bytes},
+          {"damaged", item.damaged}, {"repaired", item.repaired}, {"resumed", item.resumed}};
+}
+
+Json item(const ReleaseStats& item) {
+  return {{"revision", text(item.revision)},
+          {"files", item.files},
+          {"logical", item.logical},
+          {"stored", item.stored},
+          {"unique", item.unique}};
+}
+
+Json item(const StoreStats& item) {
+  return {{"revisions", item.revisions}, {"logical", item.logical},   {"stored", item.stored},
+          {"disk", item.disk},           {"contents", item.contents}, {"trees", item.trees}};
+}
+
+Json item(const ArchiveItem& item) {
+  return {{"revision", text(item.revision)},
+          {"records", item.records},
+          {"bytes", item.bytes},
+          {"sha256", digest(item.digest)}};
+}
+
+}  // namespace rollback::json
