@@ -149,9 +149,11 @@ Status serve(const Arguments& arguments) {
 }
 
 int run(int argc, char** argv) {
-  // Few threads, mostly idle: one arena keeps the idle agent small.
+  // Few threads, mostly idle: one arena keeps the idle agent small. What a capture or a rollback
+  // takes is not given back and fetched again for each file, but when it is over (ReadPool).
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
   Arguments arguments;
   bool check = false;
   const auto ended = parse_daemon_arguments(

@@ -50,6 +50,14 @@ Result<Digest> Digest::from_bytes(std::string_view raw) {
   return digest;
 }
 
+namespace {
+// Looked up once: OpenSSL 3 takes longer to find an algorithm than to hash a small file.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return found;
+}
+}  // namespace
+
 struct Hasher::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   State() = default;
@@ -59,7 +67,7 @@ struct Hasher::State {
 };
 
 Hasher::Hasher() : state_(std::make_unique<State>()) {
-  if (state_->context == nullptr || EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1)
+  if (state_->context == nullptr || EVP_DigestInit_ex(state_->context, algorithm(), nullptr) != 1)
     throw std::bad_alloc();
 }
 Hasher::~Hasher() = default;

@@ -121,17 +121,17 @@ std::unique_ptr<ContentWriter> HashingSink::begin_content() {
   return std::make_unique<HashingWriter>();
 }
 
-Status HashingSink::put_tree(const Tree& tree) {
-  trees_.push_back(tree);
+Status HashingSink::put_tree(Tree tree, const Digest&, std::string) {
+  trees_.push_back(std::move(tree));
   return {};
 }
 
 Result<HostState> capture(const Directory& root, const Resources& resources, ContentSink& sink,
                           ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
-                          const Snapshot* target) {
+                          const Snapshot* target, RememberingSink* memory) {
   ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(root));
-  CaptureSession session{root, owners, sink, readers, progress, {}, {}, {}};
+  CaptureSession session(root, owners, sink, memory, readers, progress);
   Capture capture(session, resources, target);
   HostState state;
   for (const auto& resource : resources) {

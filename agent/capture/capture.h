@@ -8,11 +8,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/capture/read_pool.h"
 #include "agent/resources/resource.h"
+#include "agent/store/scan_cache.h"
 #include "core/clock.h"
 #include "core/fs/directory.h"
 #include "model/snapshot.h"
@@ -33,7 +35,19 @@ class ContentSink {
  public:
   virtual ~ContentSink() = default;
   virtual std::unique_ptr<ContentWriter> begin_content() = 0;  // any thread
-  virtual Status put_tree(const Tree& tree) = 0;
+  // `bytes` are the tree's canonical ones, `id` their hash.
+  virtual Status put_tree(Tree tree, const Digest& id, std::string bytes) = 0;
+};
+
+// A sink that knows what an earlier capture put there, so that only what changed since is read.
+class RememberingSink : public ContentSink {
+ public:
+  // What was seen of the directory `path`; nullopt: nothing that holds still.
+  virtual std::optional<SeenDirectory> find_seen(const std::string& path) = 0;
+  virtual std::optional<Tree> find_tree(const Digest& id) = 0;
+  virtual void saw(ScanCache::Row row) = 0;
+  // What changed at this time or later may change again without a trace (git's racy-clean rule).
+  [[nodiscard]] virtual WallTime began() const noexcept = 0;
 };
 
 // Keeps the trees, which are small: what was live before a run is recorded after it, when the
@@ -41,7 +55,7 @@ class ContentSink {
 class HashingSink final : public ContentSink {
  public:
   std::unique_ptr<ContentWriter> begin_content() override;
-  Status put_tree(const Tree& tree) override;
+  Status put_tree(Tree tree, const Digest& id, std::string bytes) override;
   [[nodiscard]] const std::vector<Tree>& trees() const noexcept { return trees_; }
 
  private:
@@ -62,11 +76,14 @@ inline constexpr std::string_view kStageName = ".rollback";
 // `target`: the release this capture is to be compared with. What a resource owns follows from live
 // configuration (an nginx that refers to another certificate owns another file), so paths that only
 // the target's record of the same resource holds are captured too and both ends can be compared.
+//
+// `memory`: the sink itself when it remembers, else nullptr. With a memory the manifest stays
+// empty: what is below an unchanged directory is not looked up only to be listed.
 Result<HostState> capture(const Directory& root,
                           const std::vector<std::unique_ptr<Resource>>& resources,
                           ContentSink& sink, ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
-                          const Snapshot* target = nullptr);
+                          const Snapshot* target = nullptr, RememberingSink* memory = nullptr);
 
 // Every configured path and unit exists: what `snapshot` and `config check` ask before they go on.
 // kNotFound names the first that is absent and the line that configures it.

@@ -19,17 +19,19 @@ bool is_same_file(const FileStat& a, const FileStat& b) {
          a.ctime_ns == b.ctime_ns;
 }
 
+bool is_setuid(const ReadFile& file) { return (file.stat.mode & S_ISUID) != 0; }
+bool is_setgid(const ReadFile& file) {
+  return (file.stat.mode & S_ISGID) != 0 && (file.stat.mode & S_IXGRP) != 0;
+}
+
 Status require_plain(const ReadFile& file, const ResourceSpec& spec, const std::string& path) {
-  const bool setuid = (file.stat.mode & S_ISUID) != 0;
-  const bool setgid = (file.stat.mode & S_ISGID) != 0 && (file.stat.mode & S_IXGRP) != 0;
-  const bool capable = file.xattrs.contains("security.capability");
-  if (!setuid && !setgid && !capable) return {};
+  if (!is_privileged(file)) return {};
   const auto& allowed = spec.allow_setuid;
   if (std::find(allowed.begin(), allowed.end(), path) != allowed.end()) return {};
   return fail(ErrorCode::kDenied, path +
-                                      (setuid   ? " is setuid"
-                                       : setgid ? " is setgid"
-                                                : " carries file capabilities") +
+                                      (is_setuid(file)   ? " is setuid"
+                                       : is_setgid(file) ? " is setgid"
+                                                         : " carries file capabilities") +
                                       "; add it to 'allow_setuid' (" + spec.where +
                                       ") if it should be");
 }
@@ -60,6 +62,10 @@ Result<std::optional<ReadFile>> read_once(const FileToRead& wanted, const Resour
 }
 
 }  // namespace
+
+bool is_privileged(const ReadFile& file) {
+  return is_setuid(file) || is_setgid(file) || file.xattrs.contains("security.capability");
+}
 
 Failure vanished(const std::string& path) {
   return fail(ErrorCode::kConflict, path + " vanished while it was captured; try again");

@@ -26,6 +26,9 @@ struct FileToRead {
 // when it is larger than kMaxContentSize, before it is read.
 Result<ReadFile> read_file(const FileToRead& file, const ResourceSpec& spec, ContentSink& sink);
 
+// Whether `allow_setuid` decides about it.
+bool is_privileged(const ReadFile& file);
+
 // The error for what is gone between two looks.
 Failure vanished(const std::string& path);
 

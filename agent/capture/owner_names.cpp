@@ -28,6 +28,13 @@ Result<OwnerNames> OwnerNames::load(const Directory& root) {
   OwnerNames names;
   ROLLBACK_ASSIGN(names.users_, read(root, "etc/passwd"));
   ROLLBACK_ASSIGN(names.groups_, read(root, "etc/group"));
+  Hasher hasher;
+  for (const auto* const table : {&names.users_, &names.groups_}) {
+    for (const auto& [number, name] : table->names)
+      hasher.update(std::to_string(number) + ":" + name + "\n");
+    hasher.update("\n");
+  }
+  names.digest_ = hasher.finish();
   return names;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/digest.h"
 #include "core/fs/directory.h"
 
 namespace rollback {
@@ -24,6 +25,8 @@ class OwnerNames {
   [[nodiscard]] std::string group(std::uint32_t gid) const;
   [[nodiscard]] std::optional<std::uint32_t> uid(const std::string& user) const;
   [[nodiscard]] std::optional<std::uint32_t> gid(const std::string& group) const;
+  // The same for the same names and numbers.
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
 
  private:
   struct Table {
@@ -33,6 +36,7 @@ class OwnerNames {
   static Result<Table> read(const Directory& root, std::string_view path);
   Table users_;
   Table groups_;
+  Digest digest_;
 };
 
 }  // namespace rollback

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture/read_pool.h"
 
+#include <malloc.h>
+
+#include <chrono>
 #include <utility>
 
 namespace rollback {
@@ -8,25 +11,24 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kMostJobs = 1024;  // of empty files there is no end
+constexpr std::chrono::milliseconds kPatience{500};
 
 }  // namespace
 
-ReadPool::ReadPool(std::size_t threads) {
-  threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
-}
-
 ReadPool::~ReadPool() {
+  std::map<std::thread::id, std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    threads.swap(threads_);
   }
   ready_.notify_all();
-  for (auto& thread : threads_) thread.join();
+  for (auto& [id, thread] : threads) thread.join();
+  for (auto& thread : left_) thread.join();
 }
 
 void ReadPool::post(std::uint64_t bytes, std::function<void()> job) {
-  if (threads_.empty()) return job();
+  if (most_ == 0) return job();
   {
     std::unique_lock lock(mutex_);
     room_.wait(lock,
@@ -34,6 +36,12 @@ void ReadPool::post(std::uint64_t bytes, std::function<void()> job) {
     held_ += bytes;
     ++jobs_;
     queue_.push_back({bytes, std::move(job)});
+    for (auto& thread : left_) thread.join();
+    left_.clear();
+    if (idle_ < queue_.size() && threads_.size() < most_) {
+      std::thread thread([this] { loop(); });
+      threads_.emplace(thread.get_id(), std::move(thread));
+    }
   }
   ready_.notify_one();
 }
@@ -41,8 +49,10 @@ void ReadPool::post(std::uint64_t bytes, std::function<void()> job) {
 void ReadPool::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    ready_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
+    ++idle_;
+    ready_.wait_for(lock, kPatience, [&] { return stopping_ || !queue_.empty(); });
+    --idle_;
+    if (queue_.empty()) return leave();
     Job job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
@@ -53,6 +63,13 @@ void ReadPool::loop() {
     --jobs_;
     room_.notify_one();
   }
+}
+
+// Locked. The destructor has taken the threads that it waits for.
+void ReadPool::leave() {
+  if (stopping_) return;
+  left_.push_back(std::move(threads_.extract(std::this_thread::get_id()).mapped()));
+  if (threads_.empty()) (void)malloc_trim(0);  // its answer says only whether there was any
 }
 
 }  // namespace rollback

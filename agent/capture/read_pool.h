@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads that read, hash and store the contents of files while the run thread walks directories.
-// The bytes that are held at once are bounded: whoever posts waits.
+// The bytes that are held at once are bounded: whoever posts waits. They come with the first job
+// and go when there was none for a moment, with all they held: an idle agent stays small.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -17,8 +19,8 @@ class ReadPool {
  public:
   static constexpr std::uint64_t kMaxHeld = 64ULL << 20;  // bytes; a larger file is held alone
 
-  // 0 threads: post() does the job itself, in order.
-  explicit ReadPool(std::size_t threads);
+  // At most so many threads; 0: post() does the job itself, in order.
+  explicit ReadPool(std::size_t threads) : most_(threads) {}
   ~ReadPool();  // does what is posted, then joins
   ReadPool(const ReadPool&) = delete;
   ReadPool& operator=(const ReadPool&) = delete;
@@ -32,7 +34,9 @@ class ReadPool {
     std::function<void()> run;
   };
   void loop();
+  void leave();
 
+  const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable ready_;  // a job is there, or the end
   std::condition_variable room_;
@@ -40,7 +44,9 @@ class ReadPool {
   std::uint64_t held_ = 0;
   std::size_t jobs_ = 0;  // posted and not done
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;  // threads that wait for a job
+  std::map<std::thread::id, std::thread> threads_;
+  std::vector<std::thread> left_;  // to be joined
 };
 
 }  // namespace rollback

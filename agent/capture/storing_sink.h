@@ -1,23 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contents and trees of a capture into the store, not yet committed (SnapshotStore::record does
-// it).
+// it). What it saw is kept for the next one by remember(), which belongs behind the commit.
 #pragma once
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "agent/capture/capture.h"
 #include "agent/store/snapshot_store.h"
 
 namespace rollback {
 
-class StoringSink final : public ContentSink {
+class StoringSink final : public RememberingSink {
  public:
-  StoringSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
+  // `now`: when the capture begins.
+  StoringSink(BlobStore& blobs, SnapshotStore& snapshots, WallTime now)
+      : blobs_(blobs), snapshots_(snapshots), began_(now) {}
 
   std::unique_ptr<ContentWriter> begin_content() override {
     return std::make_unique<Writer>(blobs_);
   }
-  Status put_tree(const Tree& tree) override { return snapshots_.put_tree(tree); }
+  Status put_tree(Tree, const Digest& id, std::string bytes) override {
+    return snapshots_.put_tree(id, std::move(bytes));
+  }
+  std::optional<SeenDirectory> find_seen(const std::string& path) override {
+    return snapshots_.scans().find(path);
+  }
+  std::optional<Tree> find_tree(const Digest& id) override {
+    auto tree = snapshots_.load_tree(id);
+    if (!tree) return std::nullopt;
+    return *std::move(tree);
+  }
+  void saw(ScanCache::Row row) override { rows_.push_back(std::move(row)); }
+  [[nodiscard]] WallTime began() const noexcept override { return began_; }
+
+  // Once, after the snapshot was committed.
+  Status remember() { return snapshots_.scans().keep(std::exchange(rows_, {})); }
 
  private:
   class Writer final : public ContentWriter {
@@ -32,6 +51,8 @@ class StoringSink final : public ContentSink {
 
   BlobStore& blobs_;
   SnapshotStore& snapshots_;
+  WallTime began_;
+  std::vector<ScanCache::Row> rows_;
 };
 
 }  // namespace rollback

@@ -4,12 +4,11 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
 
+#include "agent/capture/directory_listing.h"
 #include "agent/capture/file_reader.h"
 #include "agent/resources/locate.h"
+#include "agent/store/snapshot_store.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -18,53 +17,18 @@ namespace {
 
 constexpr std::size_t kDeepest = 256;            // as deep as walk() goes; one descriptor each
 constexpr std::uint64_t kHeldOfFile = 2 << 20U;  // most bytes of a file that are in memory at once
-constexpr std::size_t kMostEntries = 4'000'000;  // of one capture
-
-// The files of one directory that are being read. It waits for them before it goes, because they
-// are opened through the directory's descriptor.
-class Reads {
- public:
-  explicit Reads(ReadPool& pool) : pool_(pool) {}
-  ~Reads() { wait(); }
-  Reads(const Reads&) = delete;
-  Reads& operator=(const Reads&) = delete;
-
-  void add(std::uint64_t bytes, std::function<Result<ReadFile>()> read) {
-    Result<ReadFile>& place = results_.emplace_back();
-    {
-      const std::lock_guard lock(mutex_);
-      ++open_;
-    }
-    pool_.post(bytes, [this, &place, read = std::move(read)] {
-      place = read();
-      const std::lock_guard lock(mutex_);
-      if (--open_ == 0) none_open_.notify_all();
-    });
-  }
-  // In the order of add().
-  const std::deque<Result<ReadFile>>& wait() {
-    std::unique_lock lock(mutex_);
-    none_open_.wait(lock, [&] { return open_ == 0; });
-    return results_;
-  }
-
- private:
-  ReadPool& pool_;
-  std::mutex mutex_;
-  std::condition_variable none_open_;
-  std::size_t open_ = 0;
-  std::deque<Result<ReadFile>> results_;
-};
+constexpr std::int64_t kTick = 20'000'000;       // ns; the kernel's file times are coarser than ns
+constexpr std::int64_t kSecond = 1'000'000'000;
 
 class TreeCapture {
  public:
   TreeCapture(CaptureSession& session, const ResourceSpec& spec, const std::string& managed)
       : session_(session), spec_(spec), managed_(managed) {}
 
-  // `name` in `parent`, which is `path` as operators know it.
+  // `name` in `parent`, which is `path` as operators know it: a managed file or link itself.
   Result<Node> node(const Directory& parent, const std::string& name, const FileStat& stat,
-                    const std::string& path, std::size_t depth) {
-    ROLLBACK_TRY(require_room(path, depth));
+                    const std::string& path) {
+    ROLLBACK_TRY(require_room(path, 0));
     switch (stat.type) {
       case FileType::kRegular: {
         ROLLBACK_ASSIGN(const auto read, read_file({parent, name, path}, spec_, session_.sink));
@@ -72,12 +36,7 @@ class TreeCapture {
       }
       case FileType::kSymlink:
         return link(parent, name, stat, path);
-      case FileType::kDirectory: {
-        auto directory = parent.open_directory(name);
-        if (!directory && directory.error().code == ErrorCode::kNotFound) return vanished(path);
-        if (!directory) return Failure(directory.error());
-        return this->directory(*directory, path, depth);
-      }
+      case FileType::kDirectory:
       case FileType::kOther:
         break;
     }
@@ -90,31 +49,41 @@ class TreeCapture {
     ROLLBACK_ASSIGN(const FileStat stat, directory.stat(""));
     ROLLBACK_ASSIGN(const Xattrs xattrs, directory.xattrs(""));
     // Its place in the order is before its entries; its digests are known after them.
-    session_.manifest[path] = {};
-    Tree tree;
-    ROLLBACK_ASSIGN(const auto names, managed_names(directory, path));
+    note_node(path, {});
+    SeenBefore before;
+    if (session_.memory != nullptr)
+      before = SeenBefore(session_.memory->find_seen(path), stat.dev, session_.owners.digest());
+    ROLLBACK_ASSIGN(auto names, managed_names(directory, path));
     Reads reads(session_.readers);
-    for (const auto& name : names)
-      ROLLBACK_TRY(entry(directory, stat, name, path + "/" + name, depth, tree, reads));
-    ROLLBACK_TRY(take(reads, path, tree));
-    ROLLBACK_TRY(require_unchanged(directory, path, names));
+    std::vector<ListedEntry> entries;
+    entries.reserve(names.size());
+    for (auto& name : names) {
+      ROLLBACK_ASSIGN(const auto seen, stat_of(directory, stat, name, path + "/" + name, depth));
+      entries.push_back({std::move(name), seen, false, false, {}, {}, nullptr});
+      ROLLBACK_TRY(visit(directory, entries.back(), path, depth, before, reads));
+    }
 
     Node node = node_of(NodeKind::kDirectory, stat);
     node.meta.xattrs = xattrs;
-    const auto bytes = encode_tree(tree);
-    if (!bytes) return Failure(bytes.error().within(path));
-    node.content = sha256(*bytes);
-    node.root = content_root(tree);
-    ROLLBACK_TRY(session_.sink.put_tree(tree));
-    session_.manifest[path] = node;
+    if (before.is_same(entries)) {
+      node.content = before.tree();
+      node.root = before.root();
+    } else {
+      ROLLBACK_TRY(take_same(directory, entries, path, before, reads));
+      reads.wait();
+      ROLLBACK_TRY(make_tree(entries, path, node));
+    }
+    ROLLBACK_TRY(require_unchanged(directory, stat, path, entries));
+    remember(path, stat, node, entries, before);
+    note_node(path, node);
     return node;
   }
 
  private:
-  Status require_room(const std::string& path, std::size_t depth) const {
-    if (session_.manifest.size() < kMostEntries && depth <= kDeepest) return {};
+  Status require_room(const std::string& path, std::size_t depth) {
+    if (++session_.entries <= kMaxSnapshotPaths && depth <= kDeepest) return {};
     return fail(ErrorCode::kInvalid, path + " is one file or directory too many: at most " +
-                                         std::to_string(kMostEntries) + ", and " +
+                                         std::to_string(kMaxSnapshotPaths) + ", and " +
                                          std::to_string(kDeepest) + " deep, can be captured");
   }
 
@@ -130,64 +99,178 @@ class TreeCapture {
     return node;
   }
 
+  void note_node(const std::string& path, const Node& node) {
+    if (session_.memory == nullptr) session_.manifest[path] = node;
+  }
+
+  void note_file(const FileStat& stat, const std::string& path) {
+    if (stat.nlink > 1) session_.linked[{stat.dev, stat.ino}].push_back(path);
+    ++session_.done.files;
+    session_.done.bytes += stat.size;
+    if (session_.progress) session_.progress(session_.done);
+  }
+
   Result<std::vector<std::string>> managed_names(const Directory& directory,
                                                  const std::string& path) const {
     ROLLBACK_ASSIGN(auto names, directory.list(""));
     std::erase_if(names, [&](const std::string& name) {
-      return name == kStageName || is_excluded(spec_.exclude, managed_, path + "/" + name);
+      return name == kStageName ||
+             (!spec_.exclude.empty() && is_excluded(spec_.exclude, managed_, path + "/" + name));
     });
     return names;
   }
 
-  Status entry(const Directory& directory, const FileStat& above, const std::string& name,
-               const std::string& path, std::size_t depth, Tree& tree, Reads& reads) {
+  Result<FileStat> stat_of(const Directory& directory, const FileStat& above,
+                           const std::string& name, const std::string& path, std::size_t depth) {
+    ROLLBACK_TRY(require_room(path, depth + 1));
     ROLLBACK_ASSIGN(const auto stat, directory.find_stat(name));
     if (!stat) return vanished(path);
     if (stat->mount_id != above.mount_id)
       return fail(ErrorCode::kUnsupported, "another file system or bind mount begins at " + path +
                                                ", inside " + managed_ + "; add it to 'exclude' (" +
                                                spec_.where + ")");
-    if (stat->type == FileType::kOther) {
-      tree.special.push_back(name);
-      return {};
+    return *stat;
+  }
+
+  // Begins to read it, unless nothing of it changed.
+  Status visit(const Directory& directory, ListedEntry& entry, const std::string& above,
+               std::size_t depth, SeenBefore& before, Reads& reads) {
+    const std::string path = above + "/" + entry.name;
+    const SeenEntry* const seen = before.find_same(entry.name, entry.stat);
+    entry.same = seen != nullptr;
+    switch (entry.stat.type) {
+      case FileType::kOther:
+        entry.left_out = true;
+        entry.same = seen != nullptr && seen->type == FileType::kOther;
+        return {};
+      case FileType::kRegular:
+        if (!entry.same) return begin_reading(directory, entry, path, reads);
+        entry.content = seen->content;
+        note_file(entry.stat, path);
+        return {};
+      case FileType::kSymlink: {
+        if (entry.same) return {};
+        ROLLBACK_ASSIGN(entry.node, link(directory, entry.name, entry.stat, path));
+        return {};
+      }
+      case FileType::kDirectory: {
+        const auto below = directory.open_directory(entry.name);
+        if (!below && below.error().code == ErrorCode::kNotFound) return vanished(path);
+        if (!below) return Failure(below.error());
+        ROLLBACK_ASSIGN(entry.node, this->directory(*below, path, depth + 1));
+        entry.same = entry.same && seen->content == entry.node->content;
+        return {};
+      }
     }
-    if (stat->type == FileType::kRegular) {
-      ROLLBACK_TRY(require_room(path, depth + 1));
-      tree.entries.push_back({name, {}});  // take() fills it in
-      reads.add(std::min(stat->size, kHeldOfFile), [this, &directory, name, path] {
-        return read_file({directory, name, path}, spec_, session_.sink);
-      });
-      return {};
-    }
-    ROLLBACK_ASSIGN(auto node, this->node(directory, name, *stat, path, depth + 1));
-    tree.entries.push_back({name, std::move(node)});
     return {};
   }
 
-  // What was read, into the places that entry() left: those of files.
-  Status take(Reads& reads, const std::string& path, Tree& tree) {
-    const auto& results = reads.wait();
-    auto result = results.begin();
-    for (auto& entry : tree.entries) {
-      if (entry.node.kind != NodeKind::kFile) continue;
-      if (!*result) return Failure(result->error());
-      ROLLBACK_ASSIGN(entry.node, file_node(**result++, path + "/" + entry.name));
+  Status begin_reading(const Directory& directory, ListedEntry& entry, const std::string& path,
+                       Reads& reads) {
+    entry.same = false;
+    entry.read = reads.add(std::min(entry.stat.size, kHeldOfFile),
+                           [this, &directory, name = entry.name, path] {
+                             return read_file({directory, name, path}, spec_, session_.sink);
+                           });
+    return {};
+  }
+
+  // Nodes of what is the same are in the tree of then; without that they are made anew.
+  Status take_same(const Directory& directory, std::vector<ListedEntry>& entries,
+                   const std::string& above, const SeenBefore& before, Reads& reads) {
+    std::optional<Tree> tree;
+    if (!before.tree().is_none()) tree = session_.memory->find_tree(before.tree());
+    std::size_t next = 0;
+    for (auto& entry : entries) {
+      if (!entry.same || entry.left_out || entry.node) continue;
+      while (tree && next < tree->entries.size() && tree->entries[next].name < entry.name) ++next;
+      if (tree && next < tree->entries.size() && is_of(tree->entries[next], entry)) {
+        entry.node = std::move(tree->entries[next].node);
+        continue;
+      }
+      const std::string path = above + "/" + entry.name;
+      if (entry.stat.type == FileType::kRegular) {
+        ROLLBACK_TRY(begin_reading(directory, entry, path, reads));
+      } else {
+        ROLLBACK_ASSIGN(entry.node, link(directory, entry.name, entry.stat, path));
+      }
     }
     return {};
+  }
+
+  static bool is_of(const TreeEntry& then, const ListedEntry& now) {
+    const bool file = now.stat.type == FileType::kRegular;
+    return then.name == now.name &&
+           then.node.kind == (file ? NodeKind::kFile : NodeKind::kSymlink) &&
+           then.node.content == now.content;
+  }
+
+  Status make_tree(std::vector<ListedEntry>& entries, const std::string& above, Node& node) {
+    Tree tree;
+    for (auto& entry : entries) {
+      if (entry.left_out) {
+        tree.special.push_back(entry.name);
+        continue;
+      }
+      if (entry.read != nullptr) {
+        if (!*entry.read) return Failure(entry.read->error());
+        ROLLBACK_ASSIGN(entry.node, file_node(**entry.read, above + "/" + entry.name));
+      }
+      tree.entries.push_back({entry.name, *entry.node});
+    }
+    auto bytes = encode_tree(tree);
+    if (!bytes) return Failure(bytes.error().within(above));
+    node.content = sha256(*bytes);
+    node.root = content_root(tree);
+    return session_.sink.put_tree(std::move(tree), node.content, *std::move(bytes));
   }
 
   // A name that came or went meanwhile makes a mixture of two states.
-  Status require_unchanged(const Directory& directory, const std::string& path,
-                           const std::vector<std::string>& before) const {
+  Status require_unchanged(const Directory& directory, const FileStat& stat,
+                           const std::string& path, const std::vector<ListedEntry>& before) const {
+    ROLLBACK_ASSIGN(const FileStat now, directory.stat(""));
+    if (session_.memory != nullptr && now == stat && is_settled(stat.ctime_ns)) return {};
     ROLLBACK_ASSIGN(const auto after, managed_names(directory, path));
-    std::vector<std::string> changed;
-    std::set_symmetric_difference(before.begin(), before.end(), after.begin(), after.end(),
-                                  std::back_inserter(changed));
-    if (changed.empty()) return {};
-    const bool gone = std::binary_search(before.begin(), before.end(), changed.front());
-    return fail(ErrorCode::kConflict, path + "/" + changed.front() +
-                                          (gone ? " vanished" : " appeared") + " while " + path +
-                                          " was captured; try again");
+    const auto as_before = std::equal(
+        before.begin(), before.end(), after.begin(), after.end(),
+        [](const ListedEntry& entry, const std::string& name) { return entry.name == name; });
+    if (as_before) return {};
+    for (const auto& entry : before)
+      if (!std::binary_search(after.begin(), after.end(), entry.name))
+        return mixture(path, entry.name, " vanished");
+    for (const auto& name : after)
+      if (std::none_of(before.begin(), before.end(),
+                       [&](const auto& entry) { return entry.name == name; }))
+        return mixture(path, name, " appeared");
+    return {};
+  }
+
+  static Failure mixture(const std::string& path, const std::string& name, const char* what) {
+    return fail(ErrorCode::kConflict,
+                path + "/" + name + what + " while " + path + " was captured; try again");
+  }
+
+  // Changed again from now on, it shows another time.
+  [[nodiscard]] bool is_settled(std::int64_t changed_ns) const {
+    const bool whole_seconds = changed_ns % kSecond == 0;
+    return changed_ns + (whole_seconds ? 2 * kSecond : kTick) < session_.memory->began().ns;
+  }
+
+  void remember(const std::string& path, const FileStat& stat, const Node& node,
+                std::vector<ListedEntry>& entries, const SeenBefore& before) const {
+    if (session_.memory == nullptr) return;
+    SeenDirectory now{stat.dev, session_.owners.digest(), node.content, node.root, {}};
+    now.entries.reserve(entries.size());
+    for (auto& entry : entries) {
+      const FileStat& seen = entry.read != nullptr ? (*entry.read)->stat : entry.stat;
+      if (entry.node) entry.content = entry.node->content;
+      const bool believe =
+          is_settled(seen.ctime_ns) && (entry.read == nullptr || !is_privileged(**entry.read));
+      now.entries.push_back({entry.name, seen.type, believe ? seen.ino : 0, seen.size,
+                             seen.mtime_ns, seen.ctime_ns, entry.content});
+    }
+    if (before == now) return;
+    session_.memory->saw({path, std::move(now), before.gone(entries)});
   }
 
   Result<Node> link(const Directory& parent, const std::string& name, const FileStat& stat,
@@ -197,7 +280,7 @@ class TreeCapture {
     if (!target) return Failure(target.error());
     Node node = node_of(NodeKind::kSymlink, stat);
     node.target = *std::move(target);
-    session_.manifest[path] = node;
+    note_node(path, node);
     return node;
   }
 
@@ -206,11 +289,8 @@ class TreeCapture {
     node.meta.xattrs = read.xattrs;
     node.size = read.stat.size;
     node.content = read.content;
-    if (read.stat.nlink > 1) session_.linked[{read.stat.dev, read.stat.ino}].push_back(path);
-    session_.manifest[path] = node;
-    ++session_.done.files;
-    session_.done.bytes += node.size;
-    if (session_.progress) session_.progress(session_.done);
+    note_file(read.stat, path);
+    note_node(path, node);
     return node;
   }
 
@@ -242,7 +322,7 @@ Result<std::optional<Node>> capture_path(CaptureSession& session, const Resource
   if (!stat) return std::nullopt;
   TreeCapture tree(session, spec, path);
   if (stat->type != FileType::kDirectory) {
-    ROLLBACK_ASSIGN(auto node, tree.node(parent->directory, parent->name, *stat, path, 0));
+    ROLLBACK_ASSIGN(auto node, tree.node(parent->directory, parent->name, *stat, path));
     return node;
   }
   // A managed directory may be a mount of its own.

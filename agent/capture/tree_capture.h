@@ -20,13 +20,25 @@ namespace rollback {
 
 // What all paths of one capture share.
 struct CaptureSession {
+  CaptureSession(const Directory& root_in, const OwnerNames& owners_in, ContentSink& sink_in,
+                 RememberingSink* memory_in, ReadPool& readers_in,
+                 const std::function<void(const CaptureProgress&)>& progress_in)
+      : root(root_in),
+        owners(owners_in),
+        sink(sink_in),
+        memory(memory_in),
+        readers(readers_in),
+        progress(progress_in) {}
+
   const Directory& root;
   const OwnerNames& owners;
   ContentSink& sink;  // its contents from the pool's threads
+  RememberingSink* memory;
   ReadPool& readers;
   const std::function<void(const CaptureProgress&)>& progress;
   CaptureProgress done;
-  Manifest manifest;
+  std::size_t entries = 0;
+  Manifest manifest;                                                        // only without a memory
   std::map<std::pair<std::uint64_t, std::uint64_t>, HardLinkGroup> linked;  // by device and inode
 };
 

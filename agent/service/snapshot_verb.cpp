@@ -26,7 +26,7 @@ Result<bool> check_health(Host& host, const SnapshotRequest& request) {
 }
 
 // What the newest revision of this label had otherwise, when there is one.
-void say_drift(Host& host, const HostState& now, const Revision& recorded, Stream& stream) {
+void say_drift(Host& host, const Revision& recorded, Stream& stream) {
   if (recorded.name.number() < 2) return;
   const auto revisions = host.deps.snapshots.revisions();
   if (!revisions) return stream.note(EventLevel::kWarning, revisions.error().message);
@@ -35,10 +35,12 @@ void say_drift(Host& host, const HostState& now, const Revision& recorded, Strea
     if (earlier.name.number() + 1 != recorded.name.number()) continue;
     const auto before = host.deps.snapshots.load_state(earlier.snapshot);
     if (!before) return stream.note(EventLevel::kWarning, before.error().message);
+    const auto now = host.deps.snapshots.load_state(recorded.snapshot);
+    if (!now) return stream.note(EventLevel::kWarning, now.error().message);
     stream.note(EventLevel::kWarning,
                 fmt::format("{} was recorded before with other content; this is {}. What drifted:",
                             recorded.name.label(), recorded.name.str()));
-    for (const auto& item : compare_states(*before, now))
+    for (const auto& item : compare_states(*before, *now))
       stream.note(EventLevel::kWarning, item.change + " " + item.path);
     return;
   }
@@ -49,9 +51,9 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
   ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
-  StoringSink sink(host.deps.blobs, host.deps.snapshots);
-  ROLLBACK_ASSIGN(const auto state,
-                  capture(host.deps.root, host.deps.resources, sink, host.deps.readers, nullptr));
+  StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall());
+  ROLLBACK_ASSIGN(const auto state, capture(host.deps.root, host.deps.resources, sink,
+                                            host.deps.readers, nullptr, nullptr, &sink));
   ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();
@@ -62,7 +64,10 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   ROLLBACK_ASSIGN(const auto recorded,
                   host.deps.snapshots.record(state, RevisionName::of_release(label, 0), healthy,
                                              entry.time, entry, request.git_ref));
-  if (!recorded.existed) say_drift(host, state, recorded.revision, stream);
+  if (const auto kept = sink.remember(); !kept)
+    stream.note(EventLevel::kWarning,
+                "the next snapshot reads every file again: " + kept.error().message);
+  if (!recorded.existed) say_drift(host, recorded.revision, stream);
   return recorded;
 }
 

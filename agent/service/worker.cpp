@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/worker.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <utility>
@@ -56,6 +57,8 @@ void Worker::loop() {
     began_ = clock_.boot();
     lock.unlock();
     running_->run();
+    running_->run = nullptr;
+    (void)malloc_trim(0);  // what the job took is the system's again
     lock.lock();
     running_.reset();
   }

@@ -11,7 +11,7 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kHeaderSize = 1 + 8;
-constexpr int kLevel = 3;
+constexpr int kLevel = 1;
 constexpr std::size_t kChunkSize = Digest::kSize + 4;
 // A zstd block holds at most 128 KiB and takes at least 4 bytes (header and one repeated byte).
 constexpr std::uint64_t kMaxRatio = 128ULL * 1024 / 4;
@@ -88,21 +88,20 @@ Result<std::string> decompress(std::string_view frame, std::uint64_t size) {
 
 }  // namespace
 
-Result<std::string> pack_blob(std::string_view content) {
+Result<std::string_view> pack_blob(std::string_view content, std::string& room) {
   if (content.size() > kMaxBlobSize)
     return fail(ErrorCode::kInvalid, fmt::format("a file of {} bytes is too large to be stored "
                                                  "(at most {}); exclude it",
                                                  content.size(), kMaxBlobSize));
-  std::string packed = header(BlobEncoding::kZstd, content.size());
-  // Room for less than the content: what does not shrink is an error here and stays raw.
-  packed.resize(kHeaderSize + content.size());
-  const std::size_t size =
-      ZSTD_compressCCtx(compression(), packed.data() + kHeaderSize, content.size(), content.data(),
-                        content.size(), kLevel);
-  if (ZSTD_isError(size) != 0 || size >= content.size())
-    return header(BlobEncoding::kRaw, content.size()).append(content);
-  packed.resize(kHeaderSize + size);
-  return packed;
+  if (room.size() < kHeaderSize + content.size()) room.resize(kHeaderSize + content.size());
+  // No more room than the content has: what does not shrink is an error here and stays raw.
+  std::size_t size = ZSTD_compressCCtx(compression(), room.data() + kHeaderSize, content.size(),
+                                       content.data(), content.size(), kLevel);
+  const bool raw = ZSTD_isError(size) != 0 || size >= content.size();
+  if (raw) size = content.copy(room.data() + kHeaderSize, content.size());
+  header(raw ? BlobEncoding::kRaw : BlobEncoding::kZstd, content.size())
+      .copy(room.data(), kHeaderSize);
+  return std::string_view(room).substr(0, kHeaderSize + size);
 }
 
 std::string pack_chunks(const Digest& content, const ChunkList& chunks) {

@@ -21,14 +21,14 @@ Result<Digest> BlobStore::put_whole(std::string_view bytes) {
   const Digest digest = sha256(bytes);
   ROLLBACK_ASSIGN(const bool known, is_stored(digest));
   if (known) return digest;
-  ROLLBACK_ASSIGN(auto packed, pack_blob(bytes));
-  ROLLBACK_TRY(put_packed(digest, std::move(packed)));
+  thread_local std::string room;  // of the largest that is put whole
+  ROLLBACK_ASSIGN(const auto packed, pack_blob(bytes, room));
+  ROLLBACK_TRY(put_packed(digest, packed));
   return digest;
 }
 
-Status BlobStore::put_packed(const Digest& digest, std::string packed) {
-  return database_.write({{Table::kBlobs, std::string(digest.view()), std::move(packed)}},
-                         Durability::kBulk);
+Status BlobStore::put_packed(const Digest& digest, std::string_view packed) {
+  return database_.put(Table::kBlobs, digest.view(), packed, Durability::kBulk);
 }
 
 Result<bool> BlobStore::is_stored(const Digest& digest) const {
@@ -112,9 +112,12 @@ Status BlobWriter::add(std::string_view piece) {
                 fmt::format("a file of more than {} bytes is too large to be stored; exclude it",
                             kMaxContentSize));
   held_ += piece;
-  if (!chunked_ && held_.size() < kChunkedSize) return {};
-  hasher_.update(chunked_ ? piece : std::string_view(held_));
-  chunked_ = true;
+  if (hasher_) {
+    hasher_->update(piece);
+    return cut(kMaxChunk);
+  }
+  if (held_.size() < kChunkedSize) return {};
+  hasher_.emplace().update(held_);
   return cut(kMaxChunk);
 }
 
@@ -132,9 +135,9 @@ Status BlobWriter::cut(std::size_t keep) {
 }
 
 Result<Digest> BlobWriter::finish() {
-  if (!chunked_) return blobs_.put_whole(held_);
+  if (!hasher_) return blobs_.put_whole(held_);
   ROLLBACK_TRY(cut(1));
-  const Digest digest = hasher_.finish();
+  const Digest digest = hasher_->finish();
   ROLLBACK_ASSIGN(const bool known, blobs_.is_stored(digest));
   if (!known) ROLLBACK_TRY(blobs_.put_packed(digest, pack_chunks(digest, chunks_)));
   return digest;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,7 +41,7 @@ class BlobStore {
   Result<Stored> load(const Digest& digest) const;
   Result<bool> is_stored(const Digest& digest) const;
   Result<Digest> put_whole(std::string_view bytes);
-  Status put_packed(const Digest& digest, std::string packed);
+  Status put_packed(const Digest& digest, std::string_view packed);
   Failure note_damage(const Digest& digest, const std::string& what) const;
 
   Database& database_;
@@ -61,9 +62,8 @@ class BlobWriter {
   BlobStore& blobs_;
   std::string held_;  // not stored yet
   std::uint64_t size_ = 0;
-  Hasher hasher_;  // once chunks_ is in use
+  std::optional<Hasher> hasher_;  // of one that is cut
   ChunkList chunks_;
-  bool chunked_ = false;
 };
 
 }  // namespace rollback

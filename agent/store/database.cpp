@@ -21,7 +21,8 @@ TablesSpec spec_of(const std::string& path) {
            {"revisions"},
            {"history"},
            {"runs"},
-           {"events"}}};
+           {"events"},
+           {"scans"}}};
 }
 
 std::size_t index_of(Table table) { return static_cast<std::size_t>(table); }
@@ -41,6 +42,10 @@ struct Database::Inner {
   [[nodiscard]] bool is_damaged(Table table, std::string_view key) const {
     const std::lock_guard lock(mutex);
     return !damage.empty() && damage.contains(std::pair(table, std::string(key)));
+  }
+  void forget_damage(Table table, std::string_view key) {
+    const std::lock_guard lock(mutex);
+    if (!damage.empty()) damage.erase(std::pair(table, std::string(key)));
   }
 };
 
@@ -74,6 +79,13 @@ bool Database::is_known_damaged(Table table, std::string_view key) const {
   return inner_->is_damaged(table, key);
 }
 
+Status Database::put(Table table, std::string_view key, std::string_view value,
+                     Durability durability) {
+  ROLLBACK_TRY(inner_->tables->write({{index_of(table), key, value}}, durability));
+  inner_->forget_damage(table, key);
+  return {};
+}
+
 Status Database::write(const std::vector<Change>& changes, Durability durability) {
   std::vector<TableChange> views;
   views.reserve(changes.size());
@@ -81,9 +93,7 @@ Status Database::write(const std::vector<Change>& changes, Durability durability
     views.push_back({index_of(change.table), change.key,
                      change.value ? std::optional<std::string_view>(*change.value) : std::nullopt});
   ROLLBACK_TRY(inner_->tables->write(views, durability));
-  const std::lock_guard lock(inner_->mutex);
-  if (inner_->damage.empty()) return {};
-  for (const auto& change : changes) inner_->damage.erase(std::pair(change.table, change.key));
+  for (const auto& change : changes) inner_->forget_damage(change.table, change.key);
   return {};
 }
 

@@ -24,7 +24,8 @@ enum class Table {
   kRevisions = 4,
   kHistory = 5,
   kRuns = 6,
-  kEvents = 7
+  kEvents = 7,
+  kScans = 8
 };
 
 struct Change {
@@ -49,6 +50,8 @@ class Database {
   // False also for what is known to be damaged, so that putting it again heals it.
   Result<bool> has(Table table, std::string_view key) const;
   [[nodiscard]] bool is_known_damaged(Table table, std::string_view key) const;
+  // One value; nothing is copied on the way.
+  Status put(Table table, std::string_view key, std::string_view value, Durability durability);
   // All or nothing. A value that is replaced is no longer damaged.
   Status write(const std::vector<Change>& changes, Durability durability);
   // In key order from `from` while keys begin with `prefix`; stops when `visit` returns false.

@@ -12,10 +12,6 @@
 namespace rollback {
 namespace {
 
-// More entries than any host has; a small set of trees that name each other could unfold to more
-// than memory holds.
-constexpr std::size_t kMaxEntries = 1'000'000;
-
 struct StoredRevision {
   std::uint64_t number = 0;  // in order of recording
   Revision revision;
@@ -96,6 +92,10 @@ Result<RevisionName> next_name(const RevisionName& name, const StoredRevision* n
 Status SnapshotStore::put_tree(const Tree& tree) {
   ROLLBACK_ASSIGN(auto bytes, encode_tree(tree));
   const Digest id = sha256(bytes);
+  return put_tree(id, std::move(bytes));
+}
+
+Status SnapshotStore::put_tree(const Digest& id, std::string bytes) {
   ROLLBACK_ASSIGN(const bool known, database_.has(Table::kTrees, id.view()));
   if (known) return {};
   return database_.write({{Table::kTrees, std::string(id.view()), std::move(bytes)}},
@@ -204,10 +204,10 @@ Status SnapshotStore::collect(const Digest& tree, const std::string& path,
   if (!loaded) return Failure(loaded.error().within(path));
   for (auto& entry : loaded->entries) {
     std::string below = path == "/" ? "/" + entry.name : path + "/" + entry.name;
-    if (!is_canonical_path(below) || manifest.size() >= kMaxEntries)
-      return database_.note_damage(
-          Table::kTrees, tree.view(),
-          path + " holds a path too long or more than " + std::to_string(kMaxEntries) + " entries");
+    if (!is_canonical_path(below) || manifest.size() >= kMaxSnapshotPaths)
+      return database_.note_damage(Table::kTrees, tree.view(),
+                                   path + " holds a path too long or more than " +
+                                       std::to_string(kMaxSnapshotPaths) + " entries");
     if (entry.node.kind == NodeKind::kDirectory)
       ROLLBACK_TRY(collect(entry.node.content, below, manifest));
     manifest.insert_or_assign(std::move(below), std::move(entry.node));

@@ -12,16 +12,22 @@
 
 #include "agent/store/blob_store.h"
 #include "agent/store/database.h"
+#include "agent/store/scan_cache.h"
 #include "model/revision.h"
 #include "model/snapshot.h"
 
 namespace rollback {
 
+// A snapshot that could not be unfolded in memory is none.
+inline constexpr std::size_t kMaxSnapshotPaths = 1'000'000;
+
 class SnapshotStore {
  public:
-  SnapshotStore(Database& database, BlobStore& blobs) : database_(database), blobs_(blobs) {}
+  SnapshotStore(Database& database, BlobStore& blobs)
+      : database_(database), blobs_(blobs), scans_(database, blobs) {}
 
   Status put_tree(const Tree& tree);
+  Status put_tree(const Digest& id, std::string bytes);  // its canonical ones, and their hash
   Result<Tree> load_tree(const Digest& id) const;
 
   struct Recorded {
@@ -44,6 +50,8 @@ class SnapshotStore {
   Status append_history(HistoryEntry entry);             // seq is assigned
   // Grows with every revision and entry: who keeps what follows from them looks here first.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  // What the last snapshot saw of each directory.
+  ScanCache& scans() noexcept { return scans_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
   [[nodiscard]] std::string damage() const { return database_.damage(); }
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
@@ -57,6 +65,7 @@ class SnapshotStore {
 
   Database& database_;
   BlobStore& blobs_;
+  ScanCache scans_;
   std::atomic<std::uint64_t> version_ = 0;
   std::mutex recording_;  // numbers are chosen and written by one at a time
 };

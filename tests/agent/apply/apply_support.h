@@ -49,7 +49,7 @@ class NoPrograms final : public ProgramRunner {
 class KeepingSink final : public ContentSink {
  public:
   std::unique_ptr<ContentWriter> begin_content() override;
-  Status put_tree(const Tree&) override { return {}; }
+  Status put_tree(Tree, const Digest&, std::string) override { return {}; }
   [[nodiscard]] ContentSource source() const;
 
  private:

@@ -98,7 +98,7 @@ class RollbackTest : public ::testing::Test {
   }
 
   HostState capture_now() {
-    StoringSink sink(*blobs_, *snapshots_);
+    StoringSink sink(*blobs_, *snapshots_, clock_.wall());
     auto state = capture(root_, resources_, sink, readers_, {});
     if (!state) throw std::runtime_error(state.error().message);
     return *std::move(state);
