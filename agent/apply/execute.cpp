@@ -118,9 +118,9 @@ class Execution {
     record_.exit_code = static_cast<int>(ExitCode::kDone);
     record_.changed = true;
     const bool healthy = run_.intent.red_before.empty();
-    const auto kept =
-        keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots, deps_.blobs},
-                    run_.origin, record_.id, healthy, deps_.clock.wall());
+    const auto kept = keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots,
+                                   deps_.blobs, run_.target.manifest},
+                                  run_.origin, record_.id, healthy, deps_.clock.wall());
     if (kept) return;
     origin_kept_ = OriginKept::kNo;
     log_.finding("what the run replaced could not be kept, so it cannot be undone: " +

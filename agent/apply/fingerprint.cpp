@@ -33,15 +33,16 @@ bool is_as_captured(const Node& node, const FileStat& stat) {
 
 Result<Digest> fingerprint(const Directory& root, const HostState& live) {
   Hasher hasher;
+  LiveParents parents(root);
   for (const auto& [path, node] : live.manifest) {
-    ROLLBACK_ASSIGN(const auto stat, find_live(root, path));
+    ROLLBACK_ASSIGN(const auto stat, parents.find(path));
     if (!stat || !is_as_captured(node, *stat)) return changed(path);
     hasher.update(line_of(path, *stat));
   }
   for (const auto& resource : live.snapshot.resources)
     for (const auto& path : resource.paths) {
       if (path.node) continue;
-      ROLLBACK_ASSIGN(const auto stat, find_live(root, path.path));
+      ROLLBACK_ASSIGN(const auto stat, parents.find(path.path));
       if (stat) return changed(path.path);
     }
   return hasher.finish();

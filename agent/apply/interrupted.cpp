@@ -113,8 +113,9 @@ class Finish {
   Status keep() {
     if (!content_.intent || stages_.paths().empty()) return {};
     ROLLBACK_ASSIGN(const Origin origin, load_origin(stages_));
-    return keep_origin({deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs},
-                       origin, record_.id, content_.intent->red_before.empty(), deps_.clock.wall());
+    return keep_origin(
+        {deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs, {}}, origin,
+        record_.id, content_.intent->red_before.empty(), deps_.clock.wall());
   }
 
   const RunDeps& deps_;

@@ -2,6 +2,8 @@
 #include "agent/apply/origin.h"
 
 #include <map>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "protocol/records.h"
@@ -43,11 +45,19 @@ Status flatten(const std::map<Digest, const Tree*>& trees, const std::string& pa
   return {};
 }
 
-Result<File> open_origin(const KeepInput& input, const std::string& path) {
-  for (const auto& op : input.ops) {
-    if (op.path != path || op.slot.empty() || op.origin == 0) continue;
-    ROLLBACK_ASSIGN(const Directory* stage, input.stages.at(op.stage));
-    return stage->open_file(op.slot);
+// Which operation has the pre-image of a path.
+std::unordered_map<std::string_view, const FileOp*> pre_images(const std::vector<FileOp>& ops) {
+  std::unordered_map<std::string_view, const FileOp*> found;
+  for (const auto& op : ops)
+    if (!op.slot.empty() && op.origin != 0) found.emplace(op.path, &op);
+  return found;
+}
+
+Result<File> open_origin(const KeepInput& input, const FileOp* replaced_by,
+                         const std::string& path) {
+  if (replaced_by != nullptr) {
+    ROLLBACK_ASSIGN(const Directory* stage, input.stages.at(replaced_by->stage));
+    return stage->open_file(replaced_by->slot);
   }
   ROLLBACK_ASSIGN(const ParentOf live, live_parent(input.root, path));
   return live.directory.open_file(live.name);
@@ -98,11 +108,16 @@ Result<Origin> load_origin(const StageSet& stages) {
 
 Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
                    WallTime now) {
+  const auto replaced = pre_images(input.ops);
   for (const auto& [path, node] : origin.state.manifest) {
     if (node.kind != NodeKind::kFile) continue;
+    const auto same = input.recorded.find(path);
+    if (same != input.recorded.end() && same->second.content == node.content) continue;
     ROLLBACK_ASSIGN(const bool known, input.blobs.has(node.content));
     if (known) continue;
-    ROLLBACK_ASSIGN(const File file, open_origin(input, path));
+    const auto op = replaced.find(path);
+    ROLLBACK_ASSIGN(const File file,
+                    open_origin(input, op == replaced.end() ? nullptr : op->second, path));
     BlobWriter writer(input.blobs);
     ROLLBACK_ASSIGN(const bool whole, file.read_exactly(node.size, [&](std::string_view piece) {
       return writer.add(piece);

@@ -30,6 +30,7 @@ struct KeepInput {
   const std::vector<FileOp>& ops;  // committed
   SnapshotStore& snapshots;
   BlobStore& blobs;
+  const Manifest& recorded;  // of a release in the store: what it holds needs no looking for
 };
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or

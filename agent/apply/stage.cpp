@@ -73,11 +73,28 @@ Result<Directory> live_directory(const Directory& root, const std::string& path)
   return root.open_directory(path.substr(1), Crossing::kAllow);
 }
 
-Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path) {
-  auto parent = live_parent(root, path);
-  if (parent) return parent->directory.find_stat(parent->name);
+std::string_view name_in_parent(std::string_view path) noexcept {
+  return path.substr(path.rfind('/') + 1);
+}
+
+Result<const Directory*> LiveParents::of(const std::string& path) {
+  auto parent = parent_of(path);
+  if (open_ && parent == path_) return &*open_;
+  open_.reset();
+  ROLLBACK_ASSIGN(open_, live_directory(*root_, parent));
+  path_ = std::move(parent);
+  return &*open_;
+}
+
+Result<std::optional<FileStat>> LiveParents::find(const std::string& path) {
+  const auto parent = of(path);
+  if (parent) return (*parent)->find_stat(name_in_parent(path));
   if (is_no_directory(parent.error())) return std::nullopt;
-  return Failure(std::move(parent).error());
+  return Failure(parent.error());
+}
+
+Result<std::optional<FileStat>> find_live(const Directory& root, const std::string& path) {
+  return LiveParents(root).find(path);
 }
 
 Result<StageSet> StageSet::locate(const Directory& root, const RunId& run,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,24 @@ namespace rollback {
 std::string parent_of(const std::string& path);
 // The open parent of an absolute live path, and its last component. Crosses mounts.
 Result<ParentOf> live_parent(const Directory& root, const std::string& path);
+// The parents of live paths, opened as live_parent() does. Neighbours come in a row, so the last
+// one stays open; whoever removes a directory asks for its parent, which is another.
+class LiveParents {
+ public:
+  explicit LiveParents(const Directory& root) : root_(&root) {}
+  // Until the next call.
+  Result<const Directory*> of(const std::string& path);
+  // nullopt where nothing is there.
+  Result<std::optional<FileStat>> find(const std::string& path);
+
+ private:
+  const Directory* root_;
+  std::string path_;  // of what is open
+  std::optional<Directory> open_;
+};
+
+// "nginx.conf" of "/etc/nginx/nginx.conf".
+std::string_view name_in_parent(std::string_view path) noexcept;
 // The directory of an absolute path. Crosses mounts.
 Result<Directory> live_directory(const Directory& root, const std::string& path);
 // Opening a directory failed because there is none: nothing, a file, or a link (never followed).

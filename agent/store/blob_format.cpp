@@ -33,12 +33,19 @@ std::string header(BlobEncoding encoding, std::uint64_t size) {
   return bytes;
 }
 
-// Kept by each thread: making one costs more than compressing a small file.
+// Kept by each thread: making one costs more than the work on a small file.
 struct FreeContext {
   void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
 };
 ZSTD_CCtx* compression() {
   thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
+  return context.get();
+}
+
+ZSTD_DCtx* decompression() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
   if (!context) throw std::bad_alloc();
   return context.get();
 }
@@ -79,8 +86,8 @@ Result<std::string> decompress(std::string_view frame, std::uint64_t size) {
   if (size > frame.size() * kMaxRatio)
     return damaged(fmt::format("{} bytes cannot hold {}", frame.size(), size));
   std::string content(size, '\0');
-  const std::size_t written =
-      ZSTD_decompress(content.data(), content.size(), frame.data(), frame.size());
+  const std::size_t written = ZSTD_decompressDCtx(decompression(), content.data(), content.size(),
+                                                  frame.data(), frame.size());
   if (ZSTD_isError(written) != 0) return damaged(ZSTD_getErrorName(written));
   if (written != size) return damaged(fmt::format("{} bytes instead of {}", written, size));
   return content;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#include <optional>
 #include <utility>
 
 #include "core/fs/beneath.h"
@@ -51,6 +52,23 @@ Status rename_entry(const Directory& from, const std::string& from_name, const D
                                  beneath::join(to.path(), to_name));
 }
 
+// A name in a directory that is open already, or in one that was opened for it.
+struct Entry {
+  const Directory* given = nullptr;
+  std::optional<Directory> opened;
+  std::string name;
+  [[nodiscard]] const Directory& parent() const { return opened ? *opened : *given; }
+};
+
+Result<Entry> entry_of(const Directory& directory, std::string_view path) {
+  if (!path.empty() && path != "." && path.find('/') == std::string_view::npos) {
+    ROLLBACK_ASSIGN(std::string name, beneath::checked(path));
+    return Entry{&directory, std::nullopt, std::move(name)};
+  }
+  ROLLBACK_ASSIGN(ParentOf found, open_parent(directory, path));
+  return Entry{nullptr, std::move(found.directory), std::move(found.name)};
+}
+
 }  // namespace
 
 Status replace_file(const Directory& directory, std::string_view path, std::string_view bytes,
@@ -69,17 +87,17 @@ Status replace_file(const Directory& directory, std::string_view path, std::stri
 
 Status publish(const Directory& stage, std::string_view slot, const Directory& live,
                std::string_view path, PublishMode mode) {
-  ROLLBACK_ASSIGN(const ParentOf staged, open_parent(stage, slot));
-  ROLLBACK_ASSIGN(const ParentOf target, open_parent(live, path));
+  ROLLBACK_ASSIGN(const Entry staged, entry_of(stage, slot));
+  ROLLBACK_ASSIGN(const Entry target, entry_of(live, path));
   switch (mode) {
     case PublishMode::kExchange:
-      return rename_entry(staged.directory, staged.name, target.directory, target.name,
+      return rename_entry(staged.parent(), staged.name, target.parent(), target.name,
                           RENAME_EXCHANGE);
     case PublishMode::kMoveIn:
-      return rename_entry(staged.directory, staged.name, target.directory, target.name,
+      return rename_entry(staged.parent(), staged.name, target.parent(), target.name,
                           RENAME_NOREPLACE);
     case PublishMode::kMoveOut:
-      return rename_entry(target.directory, target.name, staged.directory, staged.name,
+      return rename_entry(target.parent(), target.name, staged.parent(), staged.name,
                           RENAME_NOREPLACE);
   }
   return fail(ErrorCode::kBug, "publish with an unknown mode");

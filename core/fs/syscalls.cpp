@@ -46,6 +46,7 @@ int KernelSyscalls::statx(int dir, const char* path, int flags, unsigned mask, s
   return answer(::statx(dir, path, flags, mask, &out));
 }
 int KernelSyscalls::fstatvfs(int fd, struct statvfs& out) { return answer(::fstatvfs(fd, &out)); }
+int KernelSyscalls::fstatfs(int fd, struct statfs& out) { return answer(::fstatfs(fd, &out)); }
 ssize_t KernelSyscalls::readlinkat(int dir, const char* path, char* bytes, std::size_t size) {
   return answer(::readlinkat(dir, path, bytes, size));
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #include <cstddef>
@@ -32,6 +33,7 @@ class Syscalls {
   virtual ssize_t getdents64(int fd, void* bytes, std::size_t size) = 0;
   virtual int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) = 0;
   virtual int fstatvfs(int fd, struct statvfs& out) = 0;
+  virtual int fstatfs(int fd, struct statfs& out) = 0;
   virtual ssize_t readlinkat(int dir, const char* path, char* bytes, std::size_t size) = 0;
   virtual int renameat2(int from_dir, const char* from, int to_dir, const char* to,
                         unsigned flags) = 0;
@@ -65,6 +67,7 @@ class KernelSyscalls final : public Syscalls {
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;
   int fstatvfs(int fd, struct statvfs& out) override;
+  int fstatfs(int fd, struct statfs& out) override;
   ssize_t readlinkat(int dir, const char* path, char* bytes, std::size_t size) override;
   int renameat2(int from_dir, const char* from, int to_dir, const char* to,
                 unsigned flags) override;

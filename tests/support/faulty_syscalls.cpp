@@ -5,7 +5,8 @@
 
 namespace rollback {
 
-int FaultySyscalls::enter(Effect effect) {
+int FaultySyscalls::enter(Effect effect, const char* call_name) {
+  if (const int given = answer ? answer(call_name) : 0; given != 0) return given;
   if (counted_ == Counted::kMutating && effect == Effect::kReads) return 0;
   const int call = calls_++;
   if (const auto* kill = std::get_if<KillAt>(&fault_); kill != nullptr && kill->call == call)
@@ -64,6 +65,12 @@ int FaultySyscalls::statx(int dir, const char* path, int flags, unsigned mask, s
 int FaultySyscalls::fstatvfs(int fd, struct statvfs& out) {
   const int fault = enter(Effect::kReads);
   return fault != 0 ? fault : below_.fstatvfs(fd, out);
+}
+int FaultySyscalls::fstatfs(int fd, struct statfs& out) {
+  const int fault = enter(Effect::kReads);
+  const int result = fault != 0 ? fault : below_.fstatfs(fd, out);
+  if (file_system != 0) out.f_type = file_system;
+  return result;
 }
 ssize_t FaultySyscalls::readlinkat(int dir, const char* path, char* bytes, std::size_t size) {
   const int fault = enter(Effect::kReads);

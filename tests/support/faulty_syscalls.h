@@ -9,7 +9,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 #include "core/fs/syscalls.h"
@@ -43,6 +45,11 @@ class FaultySyscalls final : public Syscalls {
   // How many calls were counted, the failed one included.
   [[nodiscard]] int calls() const noexcept { return calls_; }
 
+  // Hears the name of each call; what is not 0 is its answer, -errno. Set before use, any thread.
+  std::function<int(std::string_view call)> answer;
+  // What fstatfs says of the type of every file system; 0 the truth.
+  long file_system = 0;
+
   int openat2(int dir, const char* path, const open_how& how) override;
   int close(int fd) override;
   ssize_t read(int fd, void* bytes, std::size_t size) override;
@@ -55,6 +62,7 @@ class FaultySyscalls final : public Syscalls {
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;
   int fstatvfs(int fd, struct statvfs& out) override;
+  int fstatfs(int fd, struct statfs& out) override;
   ssize_t readlinkat(int dir, const char* path, char* bytes, std::size_t size) override;
   int renameat2(int from_dir, const char* from, int to_dir, const char* to,
                 unsigned flags) override;
@@ -75,7 +83,7 @@ class FaultySyscalls final : public Syscalls {
  private:
   enum class Effect { kReads, kMutates };
   // 0: make the call; otherwise its answer.
-  int enter(Effect effect);
+  int enter(Effect effect, const char* call = __builtin_FUNCTION());
 
   Syscalls& below_;
   Fault fault_;

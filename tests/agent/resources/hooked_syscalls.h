@@ -41,6 +41,7 @@ class HookedSyscalls final : public Syscalls {
     return kernel_.statx(dir, path, flags, mask, out);
   }
   int fstatvfs(int fd, struct statvfs& out) override { return kernel_.fstatvfs(fd, out); }
+  int fstatfs(int fd, struct statfs& out) override { return kernel_.fstatfs(fd, out); }
   ssize_t readlinkat(int dir, const char* path, char* bytes, std::size_t size) override {
     return kernel_.readlinkat(dir, path, bytes, size);
   }
