@@ -22,12 +22,13 @@ volatile std::sig_atomic_t interrupted = 0;
 Terminal find_terminal() {
   Terminal terminal;
   terminal.out = isatty(STDOUT_FILENO) == 1;
+  terminal.err = isatty(STDERR_FILENO) == 1;
   terminal.in = isatty(STDIN_FILENO) == 1;
   const char* const no_colour = std::getenv("NO_COLOR");
   terminal.colour = terminal.out && (no_colour == nullptr || *no_colour == '\0');
   winsize size{};
-  if (terminal.out && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
-    terminal.width = size.ws_col;
+  const int screen = terminal.out ? STDOUT_FILENO : STDERR_FILENO;
+  if (ioctl(screen, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) terminal.width = size.ws_col;
   return terminal;
 }
 

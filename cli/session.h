@@ -18,6 +18,7 @@ enum class Format { kTable, kJson, kJsonl, kYaml };
 
 struct Terminal {
   bool out = false;     // stdout is one
+  bool err = false;     // stderr is one
   bool in = false;      // stdin is one: questions may be asked
   bool colour = false;  // and NO_COLOR is not set
   std::size_t width = 80;

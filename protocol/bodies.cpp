@@ -18,4 +18,22 @@ ReplyBody& ReplyBody::operator=(const ReplyBody& other) = default;
 ReplyBody& ReplyBody::operator=(ReplyBody&& other) noexcept = default;
 ReplyBody::~ReplyBody() = default;
 
+std::string_view to_string(DiffContent content) noexcept {
+  switch (content) {
+    case DiffContent::kNone:
+      return "none";
+    case DiffContent::kText:
+      return "text";
+    case DiffContent::kBinary:
+      return "binary";
+    case DiffContent::kSecret:
+      return "secret";
+    case DiffContent::kLarge:
+      return "large";
+    case DiffContent::kUnreadable:
+      return "unreadable";
+  }
+  return "unknown";
+}
+
 }  // namespace rollback

@@ -20,6 +20,9 @@ void write_body(Body to, const rollback::RevisionItem& from) {
   item.setBlocked(from.status.blocked);
   item.setCurrent(from.current);
   item.setPinned(from.status.pinned);
+  item.setCounted(from.counted);
+  item.setFiles(from.files);
+  item.setBytes(from.bytes);
 }
 void write_body(Body to, const rollback::HistoryEntry& from) { write(to.initHistory(), from); }
 void write_body(Body to, const rollback::ResourceItem& from) {
@@ -31,7 +34,9 @@ void write_body(Body to, const rollback::ResourceItem& from) {
 void write_body(Body to, const rollback::PathItem& from) {
   auto item = to.initPath();
   put(item, &PathItem::Builder::setPath, from.path);
-  write(item.initNode(), from.node);
+  if (!from.special) write(item.initNode(), from.node);
+  item.setSpecial(from.special);
+  item.setHardLinks(from.hard_links);
 }
 void write_body(Body to, const rollback::DiffItem& from) {
   auto item = to.initDiff();
@@ -39,6 +44,13 @@ void write_body(Body to, const rollback::DiffItem& from) {
   put(item, &DiffItem::Builder::setChange, from.change);
   put_list(item, &DiffItem::Builder::initDifferences, from.differences);
   put(item, &DiffItem::Builder::setText, from.text);
+  item.setContent(number_of(from.content));
+  item.setAddedLines(from.added_lines);
+  item.setRemovedLines(from.removed_lines);
+  item.setSizeBefore(from.size_before);
+  item.setSizeAfter(from.size_after);
+  put(item, &DiffItem::Builder::setBefore, from.before);
+  put(item, &DiffItem::Builder::setAfter, from.after);
 }
 void write_body(Body to, const rollback::PlanItem& from) {
   auto item = to.initPlan();
@@ -94,12 +106,34 @@ void write_body(Body to, const rollback::ArchiveItem& from) { write(to.initArchi
 rollback::RevisionItem read_item(RevisionItem::Reader from) {
   return {RevisionStatus{read(from.getRevision()), known<ReleaseStatus>(from.getStatus()),
                          from.getBlocked(), from.getPinned()},
-          from.getCurrent()};
+          from.getCurrent(), from.getCounted(), from.getFiles(), from.getBytes()};
+}
+
+rollback::PathItem read_item(PathItem::Reader from) {
+  rollback::PathItem item{str(from.getPath()), {}, from.getSpecial(), from.getHardLinks()};
+  if (!item.special) item.node = read(from.getNode());
+  return item;
 }
 
 rollback::DiffItem read_item(DiffItem::Reader from) {
   return {str(from.getPath()), str(from.getChange()), read_strings(from.getDifferences()),
-          str(from.getText())};
+          str(from.getText()),
+          // An agent that does not say it does not know it.
+          from.getContent() == 0 ? DiffContent::kNone : known<DiffContent>(from.getContent()),
+          from.getAddedLines(), from.getRemovedLines(), from.getSizeBefore(), from.getSizeAfter(),
+          read_digest(from.getBefore()), read_digest(from.getAfter())};
+}
+
+rollback::ResourceItem read_item(ResourceItem::Reader from) {
+  return {read(from.getResource()), from.getFiles(), from.getBytes()};
+}
+
+rollback::PlanItem read_item(PlanItem::Reader from) {
+  return {read(from.getPlan()), read_digest(from.getDigest()), Duration(from.getEstimateNs())};
+}
+
+rollback::EventItem read_item(EventItem::Reader from) {
+  return {read_id<RunId>(from.getRun()), read(from.getEvent())};
 }
 
 rollback::Prepared read_item(Prepared::Reader from) {
@@ -133,21 +167,17 @@ ReplyBody read_body(Reply::Reader from) {
     case Reply::HISTORY:
       return read(from.getHistory());
     case Reply::RESOURCE:
-      return rollback::ResourceItem{read(from.getResource().getResource()),
-                                    from.getResource().getFiles(), from.getResource().getBytes()};
+      return read_item(from.getResource());
     case Reply::PATH:
-      return rollback::PathItem{str(from.getPath().getPath()), read(from.getPath().getNode())};
+      return read_item(from.getPath());
     case Reply::DIFF:
       return read_item(from.getDiff());
     case Reply::PLAN:
-      return rollback::PlanItem{read(from.getPlan().getPlan()),
-                                read_digest(from.getPlan().getDigest()),
-                                Duration(from.getPlan().getEstimateNs())};
+      return read_item(from.getPlan());
     case Reply::STEP:
       return read(from.getStep());
     case Reply::EVENT:
-      return rollback::EventItem{read_id<RunId>(from.getEvent().getRun()),
-                                 read(from.getEvent().getEvent())};
+      return read_item(from.getEvent());
     case Reply::RUN:
       return read(from.getRun());
     case Reply::PREPARED:

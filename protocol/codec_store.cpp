@@ -90,10 +90,11 @@ void write(StoreStats::Builder to, const rollback::StoreStats& from) {
   to.setDisk(from.disk);
   to.setContents(from.contents);
   to.setTrees(from.trees);
+  to.setDistinct(from.distinct);
 }
 
 rollback::StoreStats read(StoreStats::Reader from) {
-  return {from.getRevisions(), from.getLogical(),  from.getStored(),
+  return {from.getRevisions(), from.getLogical(),  from.getDistinct(), from.getStored(),
           from.getDisk(),      from.getContents(), from.getTrees()};
 }
 

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/ids.h"
 #include "model/rollout.h"
+#include "protocol/store_commands.h"
 
 namespace rollback {
 
@@ -71,26 +72,6 @@ struct RunAbortRequest {
   std::string run;
 };
 struct ConfigCheckRequest {};
-
-// ---- The store of a host ----------------------------------------------------------------------
-enum class MarkChange { kPin = 1, kUnpin = 2, kBlock = 3, kUnblock = 4 };
-struct MarkRequest {
-  std::string revision;
-  MarkChange change = MarkChange::kPin;
-};
-// 0: what the configuration says.
-struct PruneRequest {
-  bool dry_run = false;
-  std::uint32_t keep = 0;      // good releases
-  Duration older_than{};       // only what was recorded before
-  std::uint64_t max_size = 0;  // bytes of the store
-};
-struct StatsRequest {};
-// The bytes go through a descriptor that comes with the request (unix_channel.h).
-struct ExportRequest {
-  std::string revision;
-};
-struct ImportRequest {};
 
 // ---- Requests of the coordinator to a host ----------------------------------------------------
 // Resolve, preflight, stage; answers with a Prepared item. Holds the host's lock until the lease

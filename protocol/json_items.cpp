@@ -88,7 +88,9 @@ Json item(const RevisionItem& item) {
           {"recorded", time(revision.recorded)},
           {"git_ref", text(revision.git_ref)},
           {"snapshot", digest(revision.snapshot.digest)},
-          {"content_root", digest(revision.content_root)}};
+          {"content_root", digest(revision.content_root)},
+          {"files", item.counted ? Json(item.files) : Json(nullptr)},
+          {"bytes", item.counted ? Json(item.bytes) : Json(nullptr)}};
 }
 
 Json item(const HistoryEntry& entry) {
@@ -122,7 +124,12 @@ Json item(const ResourceItem& item) {
 
 Json item(const PathItem& path) {
   Json json{{"path", text(path.path)}};
+  if (path.special) {
+    json["kind"] = "special";
+    return json;
+  }
   json.update(node(path.node));
+  json["hard_links"] = path.hard_links;
   return json;
 }
 
@@ -130,6 +137,13 @@ Json item(const DiffItem& diff) {
   return {{"path", text(diff.path)},
           {"change", text(diff.change)},
           {"differences", texts(diff.differences)},
+          {"content", to_string(diff.content)},
+          {"added_lines", diff.added_lines},
+          {"removed_lines", diff.removed_lines},
+          {"size_before", diff.size_before},
+          {"size_after", diff.size_after},
+          {"sha256_before", digest(diff.before)},
+          {"sha256_after", digest(diff.after)},
           {"text", text(diff.text)}};
 }
 

@@ -1,35 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/json_values.h"
+#include "protocol/progress.h"
 
 namespace rollback::json {
 
 namespace {
 
-// Bytes a second, and the seconds that are left; null where they cannot be told.
-Json rate(const ProgressItem& item) {
-  if (item.elapsed <= Duration::zero()) return nullptr;
-  return static_cast<std::uint64_t>(static_cast<double>(item.bytes) * 1e9 /
-                                    static_cast<double>(item.elapsed.count()));
-}
-Json eta(const ProgressItem& item) {
-  if (item.bytes == 0 || item.total_bytes < item.bytes) return nullptr;
-  const double left = static_cast<double>(item.total_bytes - item.bytes);
-  return seconds(Duration(static_cast<std::int64_t>(left / static_cast<double>(item.bytes) *
-                                                    static_cast<double>(item.elapsed.count()))));
-}
 Json total(std::uint64_t number) { return number == 0 ? Json(nullptr) : Json(number); }
 
 }  // namespace
 
 Json item(const ProgressItem& item) {
+  const auto rate = bytes_per_second(item);
+  const auto left = time_left(item);
   return {{"work", text(item.work)},
           {"files", item.files},
           {"bytes", item.bytes},
           {"total_files", total(item.total_files)},
           {"total_bytes", total(item.total_bytes)},
           {"elapsed_s", seconds(item.elapsed)},
-          {"bytes_per_s", rate(item)},
-          {"eta_s", eta(item)}};
+          {"bytes_per_s", rate ? Json(*rate) : Json(nullptr)},
+          {"eta_s", left ? seconds(*left) : Json(nullptr)}};
 }
 
 Json item(const PruneItem& item) {
@@ -70,8 +61,9 @@ Json item(const ReleaseStats& item) {
 }
 
 Json item(const StoreStats& item) {
-  return {{"revisions", item.revisions}, {"logical", item.logical},   {"stored", item.stored},
-          {"disk", item.disk},           {"contents", item.contents}, {"trees", item.trees}};
+  return {{"revisions", item.revisions}, {"logical", item.logical}, {"distinct", item.distinct},
+          {"stored", item.stored},       {"disk", item.disk},       {"contents", item.contents},
+          {"trees", item.trees}};
 }
 
 Json item(const ArchiveItem& item) {

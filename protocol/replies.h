@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "model/rollout.h"
 #include "model/run.h"
 #include "model/snapshot.h"
+#include "protocol/store_replies.h"
 
 namespace rollback {
 
@@ -30,6 +32,9 @@ struct Line {
 struct RevisionItem {
   RevisionStatus status;
   bool current = false;
+  bool counted = false;  // what follows is known
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
 };
 struct ResourceItem {
   ResourceSnapshot resource;
@@ -39,12 +44,31 @@ struct ResourceItem {
 struct PathItem {
   std::string path;
   Node node;
+  bool special = false;          // a socket, FIFO or device: no node of it is stored
+  std::uint32_t hard_links = 0;  // other names of the same file
 };
+// What can be said of the content of a path that differs.
+enum class DiffContent {
+  kNone = 1,  // it has none, or it is the same
+  kText = 2,
+  kBinary = 3,
+  kSecret = 4,      // hashes only
+  kLarge = 5,       // text, beyond what is compared line by line
+  kUnreadable = 6,  // `text` says why
+};
+std::string_view to_string(DiffContent content) noexcept;
 struct DiffItem {
-  std::string path;
+  std::string path;                      // or "unit NAME", "fact KIND/RESOURCE NAME"
   std::string change;                    // "added", "removed", "changed"
   std::vector<std::string> differences;  // of "changed"
-  std::string text;                      // unified diff, bounded; "" for binaries and secrets
+  std::string text;                      // unified diff, bounded; "" when it was not asked for
+  DiffContent content = DiffContent::kNone;
+  std::uint64_t added_lines = 0;  // of kText
+  std::uint64_t removed_lines = 0;
+  std::uint64_t size_before = 0;  // bytes of the files that differ
+  std::uint64_t size_after = 0;
+  Digest before;  // SHA-256 of the contents that differ; none where there is no file
+  Digest after;
 };
 struct PlanItem {
   Plan plan;
@@ -91,67 +115,6 @@ struct HostItem {
   WallTime last_seen;  // 0: never
   StatusItem status;   // as last reported
   HealthItem health;
-};
-// How far a long piece of work is.
-struct ProgressItem {
-  std::string work;  // "capture", "verify", "export", "import", "prune"
-  std::uint64_t files = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t total_files = 0;  // 0: not known
-  std::uint64_t total_bytes = 0;
-  Duration elapsed{};
-};
-// What retention decides about one revision.
-struct PruneItem {
-  std::string revision;
-  bool removed = false;  // or would be, in a dry run
-  std::string why;
-  std::uint64_t bytes = 0;  // stored bytes that only it refers to
-};
-struct PruneSummary {
-  bool dry_run = false;
-  std::uint32_t removed = 0;  // revisions
-  std::uint32_t kept = 0;
-  std::uint64_t bytes = 0;        // stored bytes that are referred to no more
-  std::uint64_t disk_before = 0;  // bytes the store takes on its file system
-  std::uint64_t disk_after = 0;
-};
-// Something stored that is not what it was.
-struct DamageItem {
-  std::string object;                 // "content 3f2a..", "tree ..", "snapshot .."
-  std::string what;                   // what is wrong with it
-  std::vector<std::string> releases;  // every one that it damages
-  std::vector<std::string> paths;     // of the first of them; bounded
-  bool repaired = false;
-};
-struct VerifySummary {
-  bool deep = false;
-  std::uint64_t objects = 0;  // looked at, those of an interrupted one before included
-  std::uint64_t bytes = 0;
-  std::uint32_t damaged = 0;
-  std::uint32_t repaired = 0;
-  bool resumed = false;
-};
-struct ReleaseStats {
-  std::string revision;
-  std::uint64_t files = 0;
-  std::uint64_t logical = 0;  // bytes of its files
-  std::uint64_t stored = 0;   // bytes that are stored for it
-  std::uint64_t unique = 0;   // of them, what no other revision refers to
-};
-struct StoreStats {
-  std::uint32_t revisions = 0;
-  std::uint64_t logical = 0;  // of all revisions
-  std::uint64_t stored = 0;
-  std::uint64_t disk = 0;  // bytes the store takes on its file system
-  std::uint64_t contents = 0;
-  std::uint64_t trees = 0;
-};
-struct ArchiveItem {
-  std::string revision;
-  std::uint64_t records = 0;
-  std::uint64_t bytes = 0;  // of the archive
-  Digest digest;            // SHA-256 of the archive
 };
 struct End {
   ExitCode exit_code = ExitCode::kDone;

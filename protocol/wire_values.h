@@ -60,6 +60,8 @@ struct Last<RelayVerb> : LastIs<RelayVerb::kDiff> {};
 template <>
 struct Last<MarkChange> : LastIs<MarkChange::kUnblock> {};
 template <>
+struct Last<DiffContent> : LastIs<DiffContent::kUnreadable> {};
+template <>
 struct Last<ErrorCode> : LastIs<ErrorCode::kBug> {};
 
 template <typename E>

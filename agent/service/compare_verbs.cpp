@@ -71,6 +71,15 @@ std::string text_of(const Host& host, const Side& from, const Side& to, const Pa
   return "secret: " + hash(from) + " -> " + hash(to) + "\n";
 }
 
+DiffItem item_of(const PathChange& change, std::string text) {
+  DiffItem item;
+  item.path = change.path;
+  item.change = change.change;
+  item.differences = change.differences;
+  item.text = std::move(text);
+  return item;
+}
+
 // The blobs of `state` as they are read now; every damaged path is named.
 std::size_t check_contents(const Host& host, const HostState& state, Stream& stream) {
   std::size_t damaged = 0;
@@ -94,8 +103,7 @@ void diff_verb(Host& host, const DiffRequest& request, Stream& stream) {
   if (!to) return stream.fail(exit_code_of(to.error()), to.error());
   const auto changes = compare_states(from->state, to->state);
   for (const auto& change : changes)
-    stream.send(DiffItem{change.path, change.change, change.differences,
-                         request.stat ? "" : text_of(host, *from, *to, change)});
+    stream.send(item_of(change, request.stat ? "" : text_of(host, *from, *to, change)));
   stream.end(ExitCode::kDone, !changes.empty());
 }
 
@@ -121,8 +129,7 @@ void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
   const auto live = load_side(host, "live");
   if (!live) return stream.fail(exit_code_of(live.error()), live.error());
   const auto changes = compare_states(recorded->state, live->state);
-  for (const auto& change : changes)
-    stream.send(DiffItem{change.path, change.change, change.differences, ""});
+  for (const auto& change : changes) stream.send(item_of(change, ""));
   if (damaged == 0 && changes.empty()) {
     stream.note(EventLevel::kInfo,
                 "this host equals " + name + ", and every content of it is intact");

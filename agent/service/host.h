@@ -49,6 +49,7 @@ struct Host {
   Worker& query_worker;  // reads of the store
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
   DeployedRevision deployed{};                                         // loop thread only
+  CaptureProgress last_capture{};  // what the next one is expected to come to; run thread only
 };
 
 }  // namespace rollback

@@ -4,6 +4,7 @@
 
 #include "agent/capture/storing_sink.h"
 #include "agent/plan/diff.h"
+#include "agent/service/progress.h"
 #include "agent/service/verbs.h"
 
 namespace rollback {
@@ -46,14 +47,27 @@ void say_drift(Host& host, const Revision& recorded, Stream& stream) {
   }
 }
 
+Result<HostState> capture_told(Host& host, StoringSink& sink, Stream& stream) {
+  ProgressTeller teller("capture", host.deps.clock, stream);
+  teller.expect(host.last_capture.files, host.last_capture.bytes);
+  CaptureProgress all;
+  const auto tell = [&](const CaptureProgress& done) {
+    all = done;
+    teller.tell(done.files, done.bytes);
+  };
+  auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell, nullptr,
+                       &sink);
+  if (state) host.last_capture = all;
+  return state;
+}
+
 Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& request,
                                        const Asked& asked, Stream& stream) {
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
   ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
   StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall());
-  ROLLBACK_ASSIGN(const auto state, capture(host.deps.root, host.deps.resources, sink,
-                                            host.deps.readers, nullptr, nullptr, &sink));
+  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, stream));
   ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();

@@ -17,6 +17,9 @@ void print_error(const Session& session, const std::string& sentence) {
 }
 
 void Answer::take(const Reply& reply) {
+  const auto* const progress = std::get_if<ProgressItem>(&reply.body);
+  if (progress != nullptr && session_.format != Format::kJsonl)
+    return progress_.take(*progress, reply.host);
   switch (session_.format) {
     case Format::kTable:
       return take_for_people(reply);
@@ -37,6 +40,7 @@ void Answer::take_for_people(const Reply& reply) {
     std::FILE* const to = line->talk ? stderr : stdout;
     fmt::print(to, "{}", line->text);
     std::fflush(to);
+    progress_.draw();
     return;
   }
   const auto row = row_of(session_, reply);
@@ -53,6 +57,7 @@ Table& Answer::table(const std::string& name, const std::vector<std::string>& he
 }
 
 void Answer::flush() {
+  progress_.clear();
   bool first = true;
   for (const auto& [name, rows] : tables_) {
     if (rows.empty()) continue;
@@ -71,6 +76,7 @@ void Answer::print_structured(const End& end) {
 }
 
 void Answer::finish(const End& end) {
+  progress_.clear();
   if (session_.format == Format::kTable)
     flush();
   else

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/output/progress_line.h"
 #include "cli/output/text.h"
 #include "cli/session.h"
 #include "protocol/messages.h"
@@ -15,7 +16,11 @@ namespace rollback {
 
 class Answer {
  public:
-  explicit Answer(Session& session) : session_(session) {}
+  // In jsonl how far it is comes among the answers, so that there is no line for it.
+  explicit Answer(Session& session)
+      : session_(session),
+        progress_(session.terminal.err && session.format != Format::kJsonl,
+                  session.terminal.width) {}
 
   void take(const Reply& reply);
   // Prints what was held back, and the error on stderr in one sentence.
@@ -29,6 +34,7 @@ class Answer {
   void print_structured(const End& end);
 
   Session& session_;
+  ProgressLine progress_;
   std::vector<std::pair<std::string, Table>> tables_;
   std::vector<std::string> json_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/output/rows.h"
+#include "cli/output/store_rows.h"
 #include "core/overloaded.h"
 
 namespace rollback {
@@ -125,7 +126,7 @@ std::optional<Printed> line_of(const Session& session, const Reply& reply) {
           [&](const RolloutRecord& rollout) -> std::optional<Printed> {
             return Printed{rollout_text(session, rollout), false};
           },
-          [](const auto&) -> std::optional<Printed> { return std::nullopt; },
+          [&](const auto&) { return store_line_of(session, reply); },
       },
       reply.body);
 }

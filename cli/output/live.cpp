@@ -45,11 +45,6 @@ int rank(HostPhase phase) {
   }
 }
 
-std::string clock_text(Duration elapsed) {
-  const auto seconds = std::max<std::int64_t>(elapsed.count() / 1'000'000'000, 0);
-  return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
-}
-
 // Redraws in place: remembers how many lines it drew.
 class Screen {
  public:

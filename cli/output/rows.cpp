@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "cli/output/store_rows.h"
 #include "core/overloaded.h"
 
 namespace rollback {
@@ -228,7 +229,7 @@ Row row_of(const Session& session, const Reply& reply) {
                         {item.plan_digest.hex().substr(0, 12)}}};
           },
           [&](const auto&) {
-            return Row{"other", {""}, {{""}}};
+            return store_row_of(reply).value_or(Row{"other", {""}, {{""}}});
           },
       },
       reply.body);

@@ -102,6 +102,17 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, unit);
 }
 
+std::string count_text(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string clock_text(Duration time) {
+  const auto seconds = std::max<std::int64_t>(time.count() / 1'000'000'000, 0);
+  return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
+}
+
 namespace {
 
 constexpr std::size_t kGap = 2;

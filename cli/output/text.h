@@ -22,6 +22,8 @@ std::size_t columns_of(std::string_view text);
 std::string cut(std::string_view text, std::size_t width);
 std::string time_text(WallTime time, bool utc);  // "2026-11-22 20:07:55"; "-" for 0
 std::string size_text(std::uint64_t bytes);      // "12.3 MiB"
+std::string count_text(std::uint64_t number);    // "12,345"
+std::string clock_text(Duration time);           // "1:05"; minutes and seconds
 
 // Rows of equal length; columns in which nothing stands are left out. On a terminal a row is one
 // line: the last column is cut first, then the widest.

@@ -16,6 +16,9 @@ struct RevisionItem {
   blocked @2 :Bool;
   current @3 :Bool;
   pinned @4 :Bool;
+  counted @5 :Bool;
+  files @6 :UInt64;
+  bytes @7 :UInt64;
 }
 struct ResourceItem {
   resource @0 :Model.Resource;
@@ -25,12 +28,21 @@ struct ResourceItem {
 struct PathItem {
   path @0 :Data;
   node @1 :Model.Node;
+  special @2 :Bool;
+  hardLinks @3 :UInt32;
 }
 struct DiffItem {
   path @0 :Data;
   change @1 :Text;
   differences @2 :List(Text);
   text @3 :Text;
+  content @4 :UInt16;
+  addedLines @5 :UInt64;
+  removedLines @6 :UInt64;
+  sizeBefore @7 :UInt64;
+  sizeAfter @8 :UInt64;
+  before @9 :Data;
+  after @10 :Data;
 }
 struct PlanItem {
   plan @0 :Model.Plan;
@@ -133,6 +145,7 @@ struct StoreStats {
   disk @3 :UInt64;
   contents @4 :UInt64;
   trees @5 :UInt64;
+  distinct @6 :UInt64;
 }
 struct ArchiveItem {
   revision @0 :Text;

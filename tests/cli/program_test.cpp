@@ -127,6 +127,19 @@ TEST(Rollbackctl, StructuredFormatsAreReadBack) {
   EXPECT_EQ(yaml["schema"].as<std::string>(), "rollbackctl/v1/answer");
 }
 
+TEST(Rollbackctl, HowFarItIsGoesOnlyToTerminalsAndLinesOfJson) {
+  const ProgressItem item{"capture", 12, 4096, 0, 0, std::chrono::seconds(2)};
+  const Daemon daemon({item, status(), End{}});
+  const auto shown = [&](const char* format) {
+    return rollbackctl({"status", "-o", format}, daemon.path()).output;
+  };
+  EXPECT_EQ(shown("table").find("capture"), std::string::npos);
+  EXPECT_EQ(shown("json").find("capture"), std::string::npos);
+  EXPECT_EQ(shown("yaml").find("capture"), std::string::npos);
+  EXPECT_THAT(shown("jsonl"),
+              StartsWith(R"({"schema":"rollbackctl/v1/progress","work":"capture")"));
+}
+
 TEST(Rollbackctl, WithoutADaemonSaysWhichUnitToLookAt) {
   const auto agent = rollbackctl({"status"}, "/nonexistent/a.sock");
   EXPECT_EQ(agent.exit_code, 1);

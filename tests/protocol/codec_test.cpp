@@ -43,6 +43,17 @@ TEST(Codec, EveryReplyComesBackAsItWas) {
   }
 }
 
+TEST(Codec, WhatIsListedButNotStoredHasNoNode) {
+  const auto bytes = encode_reply(samples::reply(PathItem{"/run/x.sock", {}, true, 0}));
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  const auto back = decode_reply(*bytes);
+  ASSERT_TRUE(back) << back.error().message;
+  const auto& item = std::get<PathItem>(back->body);
+  EXPECT_TRUE(item.special);
+  EXPECT_EQ(item.path, "/run/x.sock");
+  EXPECT_EQ(item.node, Node());
+}
+
 TEST(Codec, LinkMessagesComeBackAsTheyWere) {
   const auto envelope = Envelope{"payload", {"proof", std::string(1, '\0')}};
   EXPECT_TRUE(same_fields(*decode_envelope(*encode_envelope(envelope)), envelope));

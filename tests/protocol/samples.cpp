@@ -226,11 +226,22 @@ std::vector<ReplyBody> reply_bodies() {
   auto with_hosts = rollout_resumed();
   with_hosts.hosts = {rollout_host()};
   return {Line{EventLevel::kError, "text"},
-          RevisionItem{{revision_of_git(), ReleaseStatus::kRolledBack, true, true}, true},
+          RevisionItem{
+              {revision_of_git(), ReleaseStatus::kRolledBack, true, true}, true, true, 3, 4096},
           history_entry(),
           ResourceItem{snapshot().resources[1], 3, 4096},
-          PathItem{"/etc/\xff", file()},
-          DiffItem{"/etc/a", "changed", {"content"}, "-a\n+b\n"},
+          PathItem{"/etc/\xff", file(), false, 2},
+          DiffItem{"/etc/a",
+                   "changed",
+                   {"content"},
+                   "-a\n+b\n",
+                   DiffContent::kText,
+                   1,
+                   1,
+                   2,
+                   2,
+                   sha256("a\n"),
+                   sha256("b\n")},
           PlanItem{plan(), sha256("plan"), seconds(2)},
           plan().steps[0],
           EventItem{id<RunId>("run"), run_event()},
@@ -256,7 +267,7 @@ std::vector<ReplyBody> reply_bodies() {
           DamageItem{"content 3f2a", "it has another hash", {"v2.3.0"}, {"/etc/\xff"}, true},
           VerifySummary{true, 17, 4096, 2, 1, true},
           ReleaseStats{"v2.4.1", 3, 4096, 2048, 1024},
-          StoreStats{2, 8192, 4096, 5000, 3, 2},
+          StoreStats{2, 8192, 6000, 4096, 5000, 3, 2},
           ArchiveItem{"v2.4.1", 9, 4096, sha256("archive")}};
 }
 
