@@ -20,6 +20,7 @@ void write_body(Body to, const rollback::RevisionItem& from) {
   item.setBlocked(from.status.blocked);
   item.setCurrent(from.current);
   item.setPinned(from.status.pinned);
+  put(item, &RevisionItem::Builder::setBlockedWhy, from.status.blocked_why);
 }
 void write_body(Body to, const rollback::HistoryEntry& from) { write(to.initHistory(), from); }
 void write_body(Body to, const rollback::ResourceItem& from) {
@@ -93,7 +94,7 @@ void write_body(Body to, const rollback::ArchiveItem& from) { write(to.initArchi
 
 rollback::RevisionItem read_item(RevisionItem::Reader from) {
   return {RevisionStatus{read(from.getRevision()), known<ReleaseStatus>(from.getStatus()),
-                         from.getBlocked(), from.getPinned()},
+                         from.getBlocked(), from.getPinned(), str(from.getBlockedWhy())},
           from.getCurrent()};
 }
 

@@ -98,6 +98,7 @@ Result<Origin> load_origin(const StageSet& stages) {
 
 Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
                    WallTime now) {
+  const auto hold = input.snapshots.hold();
   for (const auto& [path, node] : origin.state.manifest) {
     if (node.kind != NodeKind::kFile) continue;
     ROLLBACK_ASSIGN(const bool known, input.blobs.has(node.content));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contents and trees of a capture into the store, not yet committed (SnapshotStore::record does
-// it).
+// it). They are not swept while the sink lives; it goes in the thread that made it.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,8 @@ namespace rollback {
 
 class StoringSink final : public ContentSink {
  public:
-  StoringSink(BlobStore& blobs, SnapshotStore& snapshots) : blobs_(blobs), snapshots_(snapshots) {}
+  StoringSink(BlobStore& blobs, SnapshotStore& snapshots)
+      : blobs_(blobs), snapshots_(snapshots), hold_(snapshots.hold()) {}
 
   std::unique_ptr<ContentWriter> begin_content() override {
     return std::make_unique<Writer>(blobs_);
@@ -32,6 +33,7 @@ class StoringSink final : public ContentSink {
 
   BlobStore& blobs_;
   SnapshotStore& snapshots_;
+  SnapshotStore::Hold hold_;
 };
 
 }  // namespace rollback

@@ -16,6 +16,7 @@ struct RevisionItem {
   blocked @2 :Bool;
   current @3 :Bool;
   pinned @4 :Bool;
+  blockedWhy @5 :Text;
 }
 struct ResourceItem {
   resource @0 :Model.Resource;
