@@ -72,6 +72,7 @@ int run(int argc, char** argv) {
   add_readers(app, session);
   add_rollback(app, session);
   add_runs(app, session);
+  add_retention(app, session);
   add_config(app, session);
   add_fleet(app, session);
   if (const auto good = check_arguments(app, argc, argv); !good) {

@@ -44,11 +44,12 @@ Result<Duration> parse_duration(std::string_view text) {
                              : unit == "s" ? 1'000'000'000
                              : unit == "m" ? 60'000'000'000
                              : unit == "h" ? 3'600'000'000'000
+                             : unit == "d" ? 24 * 3'600'000'000'000
                                            : 0;
-  constexpr std::int64_t kLongest = 366LL * 24 * 3'600'000'000'000;
+  constexpr std::int64_t kLongest = 3660LL * 24 * 3'600'000'000'000;
   if (error != std::errc() || scale == 0 || number < 0 || number > kLongest / scale)
     return fail(ErrorCode::kInvalid,
-                "'" + std::string(text) + "' is not a duration such as 500ms, 60s, 5m or 2h");
+                "'" + std::string(text) + "' is not a duration such as 500ms, 60s, 5m, 2h or 30d");
   return Duration(number * scale);
 }
 

@@ -22,12 +22,6 @@ Result<std::uint32_t> parse_number(std::string_view text, std::string_view digit
   return number;
 }
 
-bool is_good(const RevisionStatus& revision) {
-  return !revision.blocked && (revision.status == ReleaseStatus::kDeployed ||
-                               revision.status == ReleaseStatus::kAvailable ||
-                               revision.status == ReleaseStatus::kInconsistent);
-}
-
 // The newest ten, for an operator who mistyped one.
 std::string list_releases(const std::vector<RevisionStatus>& known) {
   constexpr int kShown = 10;
@@ -54,11 +48,18 @@ Failure not_found(const std::string& what, const std::vector<RevisionStatus>& kn
 
 Failure refuse(const RevisionStatus& revision) {
   const std::string name = revision.revision.name.str();
+  if (revision.status == ReleaseStatus::kRolledBack)
+    return fail(ErrorCode::kConflict, name + " is blocked because a rollback left it (" +
+                                          revision.blocked_why +
+                                          "): choose another release, take that rollback back with "
+                                          "'rollbackctl undo', or allow it again with "
+                                          "'rollbackctl unblock " +
+                                          name + "'");
   if (revision.blocked)
-    return fail(ErrorCode::kConflict, name +
-                                          " is blocked because a rollback left it: choose "
-                                          "another release, or take that rollback back with "
-                                          "'rollbackctl undo'");
+    return fail(ErrorCode::kConflict,
+                name + " is blocked (" + revision.blocked_why +
+                    "): choose another release, or allow it again with 'rollbackctl unblock " +
+                    name + "'");
   if (revision.status == ReleaseStatus::kFailed)
     return fail(ErrorCode::kConflict,
                 name + " was recorded while its health was red; choose another release");
@@ -103,6 +104,18 @@ std::string_view to_string(HistoryAction action) noexcept {
       return "rollback";
     case HistoryAction::kUndo:
       return "undo";
+    case HistoryAction::kPin:
+      return "pin";
+    case HistoryAction::kUnpin:
+      return "unpin";
+    case HistoryAction::kBlock:
+      return "block";
+    case HistoryAction::kUnblock:
+      return "unblock";
+    case HistoryAction::kImport:
+      return "import";
+    case HistoryAction::kPrune:
+      return "prune";
   }
   return "unknown";
 }
@@ -143,6 +156,12 @@ std::string_view to_string(ReleaseStatus status) noexcept {
   return "unknown";
 }
 
+bool is_good(const RevisionStatus& revision) noexcept {
+  return !revision.blocked && (revision.status == ReleaseStatus::kDeployed ||
+                               revision.status == ReleaseStatus::kAvailable ||
+                               revision.status == ReleaseStatus::kInconsistent);
+}
+
 Status check_git_ref(std::string_view text) {
   constexpr std::size_t kLongest = 200;
   const bool visible =
@@ -161,7 +180,8 @@ Result<Revision> resolve_target(const RevisionName& name,
     const auto& candidate = it->revision.name;
     if (candidate.label() != name.label()) continue;
     if (!newest_good && candidate.number() != name.number()) continue;
-    const bool only_by_number = it->status == ReleaseStatus::kSuperseded && !newest_good;
+    const bool only_by_number =
+        it->status == ReleaseStatus::kSuperseded && !it->blocked && !newest_good;
     if (is_good(*it) || only_by_number) return it->revision;
     if (refused == nullptr) refused = &*it;
   }

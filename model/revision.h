@@ -47,7 +47,18 @@ struct Revision {
 // At most 200 bytes of visible ASCII that does not begin with '-'; kInvalid says so.
 Status check_git_ref(std::string_view text);
 
-enum class HistoryAction { kSnapshot = 1, kRollback = 2, kUndo = 3 };
+// Numbers are stored. What marks a revision and what removed it names it in `to`.
+enum class HistoryAction {
+  kSnapshot = 1,
+  kRollback = 2,
+  kUndo = 3,
+  kPin = 4,
+  kUnpin = 5,
+  kBlock = 6,
+  kUnblock = 7,
+  kImport = 8,  // from an archive; where the host is does not change
+  kPrune = 9,
+};
 std::string_view to_string(HistoryAction action) noexcept;
 
 // Numbers are stored. kSucceeded: on target, verified. kRestored: failed and back on origin.
@@ -69,7 +80,7 @@ struct HistoryEntry {
   std::string reason;
   std::string from;  // revision name; "" when unknown
   std::string to;
-  std::string run;  // run id in hex; "" for snapshots
+  std::string run;  // run id in hex; "" for what is no run
   RunOutcome outcome = RunOutcome::kSucceeded;
 };
 
@@ -86,9 +97,13 @@ std::string_view to_string(ReleaseStatus status) noexcept;
 struct RevisionStatus {
   Revision revision;
   ReleaseStatus status = ReleaseStatus::kAvailable;
-  bool blocked = false;
-  bool pinned = false;
+  bool blocked = false;       // no target: a rollback left it, or an operator said so
+  bool pinned = false;        // never pruned
+  std::string blocked_why{};  // who blocked it and what was said; "" when it is not blocked
 };
+
+// A target by its label: deployed, available or to be tried again, and not blocked.
+bool is_good(const RevisionStatus& revision) noexcept;
 
 // Pure function of the history. Order: oldest first. Revisions of runs are included as kAvailable.
 std::vector<RevisionStatus> revision_statuses(const std::vector<Revision>& revisions,

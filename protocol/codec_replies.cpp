@@ -23,6 +23,7 @@ void write_body(Body to, const rollback::RevisionItem& from) {
   item.setCounted(from.counted);
   item.setFiles(from.files);
   item.setBytes(from.bytes);
+  put(item, &RevisionItem::Builder::setBlockedWhy, from.status.blocked_why);
 }
 void write_body(Body to, const rollback::HistoryEntry& from) { write(to.initHistory(), from); }
 void write_body(Body to, const rollback::ResourceItem& from) {
@@ -105,7 +106,7 @@ void write_body(Body to, const rollback::ArchiveItem& from) { write(to.initArchi
 
 rollback::RevisionItem read_item(RevisionItem::Reader from) {
   return {RevisionStatus{read(from.getRevision()), known<ReleaseStatus>(from.getStatus()),
-                         from.getBlocked(), from.getPinned()},
+                         from.getBlocked(), from.getPinned(), str(from.getBlockedWhy())},
           from.getCurrent(), from.getCounted(), from.getFiles(), from.getBytes()};
 }
 

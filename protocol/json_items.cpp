@@ -82,6 +82,7 @@ Json item(const RevisionItem& item) {
   return {{"name", text(revision.name.str())},
           {"status", to_string(item.status.status)},
           {"blocked", item.status.blocked},
+          {"blocked_why", text(item.status.blocked_why)},
           {"pinned", item.status.pinned},
           {"current", item.current},
           {"healthy", revision.healthy},

@@ -28,7 +28,7 @@ struct Last<NodeKind> : LastIs<NodeKind::kSymlink> {};
 template <>
 struct Last<ResourceKind> : LastIs<ResourceKind::kCompose> {};
 template <>
-struct Last<HistoryAction> : LastIs<HistoryAction::kUndo> {};
+struct Last<HistoryAction> : LastIs<HistoryAction::kPrune> {};
 template <>
 struct Last<RunOutcome> : LastIs<RunOutcome::kForgotten> {};
 template <>

@@ -109,6 +109,7 @@ Result<Origin> load_origin(const StageSet& stages) {
 Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
                    WallTime now) {
   const auto replaced = pre_images(input.ops);
+  const auto hold = input.snapshots.hold();
   for (const auto& [path, node] : origin.state.manifest) {
     if (node.kind != NodeKind::kFile) continue;
     const auto same = input.recorded.find(path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contents and trees of a capture into the store, not yet committed (SnapshotStore::record does
-// it). What it saw is kept for the next one by remember(), which belongs behind the commit.
+// it), and not swept while the sink lives; it goes in the thread that made it. What it saw is kept
+// for the next one by remember(), which belongs behind the commit.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ class StoringSink final : public RememberingSink {
  public:
   // `now`: when the capture begins.
   StoringSink(BlobStore& blobs, SnapshotStore& snapshots, WallTime now)
-      : blobs_(blobs), snapshots_(snapshots), began_(now) {}
+      : blobs_(blobs), snapshots_(snapshots), hold_(snapshots.hold()), began_(now) {}
 
   std::unique_ptr<ContentWriter> begin_content() override {
     return std::make_unique<Writer>(blobs_);
@@ -51,6 +52,7 @@ class StoringSink final : public RememberingSink {
 
   BlobStore& blobs_;
   SnapshotStore& snapshots_;
+  SnapshotStore::Hold hold_;
   WallTime began_;
   std::vector<ScanCache::Row> rows_;
 };

@@ -57,6 +57,7 @@ class Door {
   void serve(const PrepareRequest& request, const Call& call);
   void serve(const CommitRequest& request, const Call& call);
   void serve(const ForgetRequest& request, const Call& call);
+  void serve(const MarkRequest& request, const Call& call);
   template <typename Other>
   void serve(const Other& request, const Call& call) {
     call.stream->fail(ExitCode::kDenied,

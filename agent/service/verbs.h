@@ -37,6 +37,7 @@ void show_verb(Host& host, const ShowRequest& request, Stream& stream);
 void run_list_verb(Host& host, const RunListRequest& request, Stream& stream);
 void run_show_verb(Host& host, const RunShowRequest& request, Stream& stream);
 void run_watch_verb(Host& host, const RunWatchRequest& request, const StreamPtr& stream);
+void mark_verb(Host& host, const MarkRequest& request, const Asked& asked, Stream& stream);
 
 // Named by people: "v2.4.1" is the newest of that label whatever its status. kNotFound otherwise.
 Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text);

@@ -12,6 +12,8 @@
 namespace rollback {
 namespace {
 
+constexpr std::string_view kSweeps = "sweeps";
+
 struct StoredRevision {
   std::uint64_t number = 0;  // in order of recording
   Revision revision;
@@ -76,18 +78,43 @@ const StoredRevision* newest_of(const std::vector<StoredRevision>& revisions,
   return found == revisions.rend() ? nullptr : &*found;
 }
 
-Result<RevisionName> next_name(const RevisionName& name, const StoredRevision* newest) {
+// The highest number that a revision of this release has had, gone or not; 0 when there was none.
+// A number given twice would make two things of one name in the history.
+Result<std::uint32_t> highest_number(const Database& database, const std::string& label) {
+  std::uint32_t highest = 0;
+  const auto use = [&](std::uint64_t, HistoryEntry entry) -> Status {
+    if (!entry.to.starts_with(label)) return {};
+    const auto name = RevisionName::parse(entry.to);
+    if (name && name->label() == label) highest = std::max({highest, name->number(), 1U});
+    return {};
+  };
+  ROLLBACK_TRY(read_numbered<HistoryEntry>(database, Table::kHistory, "history entry",
+                                           decode_history_entry, use));
+  return highest;
+}
+
+Result<RevisionName> next_name(const Database& database, const RevisionName& name,
+                               const StoredRevision* newest) {
   if (name.is_run()) {
     if (newest != nullptr)
       return fail(ErrorCode::kConflict, name.str() + " has another origin already");
     return name;
   }
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(name.label()));
-  return RevisionName::of_release(label,
-                                  newest == nullptr ? 1 : newest->revision.name.number() + 1);
+  ROLLBACK_ASSIGN(std::uint32_t last, highest_number(database, name.label()));
+  if (newest != nullptr) last = std::max(last, newest->revision.name.number());
+  return RevisionName::of_release(label, last + 1);
 }
 
 }  // namespace
+
+Result<std::uint64_t> SnapshotStore::sweeps() const {
+  ROLLBACK_ASSIGN(const auto stored, database_.get(Table::kMeta, kSweeps));
+  if (!stored) return 0;
+  if (stored->size() != 8)
+    return database_.note_damage(Table::kMeta, kSweeps, "the number of sweeps is damaged");
+  return key_number(*stored);
+}
 
 Status SnapshotStore::put_tree(const Tree& tree) {
   ROLLBACK_ASSIGN(auto bytes, encode_tree(tree));
@@ -133,7 +160,8 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
   ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
   const auto* newest = newest_of(known, name);
   const bool existed = newest != nullptr && newest->revision.content_root == root;
-  ROLLBACK_ASSIGN(const auto chosen, existed ? newest->revision.name : next_name(name, newest));
+  ROLLBACK_ASSIGN(const auto chosen,
+                  existed ? newest->revision.name : next_name(database_, name, newest));
   Recorded recorded{{chosen, id, root, now, healthy, git_ref}, existed};
   std::uint64_t number = known.empty() ? 1 : known.back().number + 1;
   if (existed) {
@@ -192,6 +220,18 @@ Result<std::vector<HistoryEntry>> SnapshotStore::history() const {
 
 Status SnapshotStore::append_history(HistoryEntry entry) {
   const std::lock_guard lock(recording_);
+  ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(entry)));
+  ROLLBACK_TRY(database_.write({std::move(change)}, Durability::kSynced));
+  ++version_;
+  return {};
+}
+
+Status SnapshotStore::append_mark(HistoryEntry entry) {
+  const std::lock_guard lock(recording_);
+  ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
+  if (std::ranges::none_of(known,
+                           [&](const auto& one) { return one.revision.name.str() == entry.to; }))
+    return fail(ErrorCode::kNotFound, entry.to + " was removed meanwhile");
   ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(entry)));
   ROLLBACK_TRY(database_.write({std::move(change)}, Durability::kSynced));
   ++version_;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,17 @@ class SnapshotStore {
  public:
   SnapshotStore(Database& database, BlobStore& blobs)
       : database_(database), blobs_(blobs), scans_(database, blobs) {}
+
+  // Held by whoever puts contents and trees, from before the first of them until record(): nothing
+  // that was put, or found to be stored already, is removed meanwhile, although no revision refers
+  // to it yet. Goes where it came from: the same thread. Taking one waits for a sweep's step, some
+  // milliseconds.
+  using Hold = std::shared_lock<std::shared_timed_mutex>;
+  [[nodiscard]] Hold hold() const { return Hold(sweeping_); }
+  // How many times removing contents has begun. What somebody remembers to be stored is so only
+  // while this number, read under a Hold, is the one it was remembered under; otherwise has()
+  // tells.
+  Result<std::uint64_t> sweeps() const;
 
   Status put_tree(const Tree& tree);
   Status put_tree(const Digest& id, std::string bytes);  // its canonical ones, and their hash
@@ -48,6 +60,8 @@ class SnapshotStore {
   Result<std::vector<HistoryEntry>> history() const;     // kCorrupt when an entry is missing
   Result<std::vector<RevisionStatus>> statuses() const;  // what the history makes of revisions()
   Status append_history(HistoryEntry entry);             // seq is assigned
+  // The same of an entry that marks the revision `entry.to`; kNotFound when it is gone.
+  Status append_mark(HistoryEntry entry);
   // Grows with every revision and entry: who keeps what follows from them looks here first.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   // What the last snapshot saw of each directory.
@@ -67,7 +81,8 @@ class SnapshotStore {
   BlobStore& blobs_;
   ScanCache scans_;
   std::atomic<std::uint64_t> version_ = 0;
-  std::mutex recording_;  // numbers are chosen and written by one at a time
+  mutable std::shared_timed_mutex sweeping_;  // before recording_
+  std::mutex recording_;                      // numbers are chosen and written by one at a time
 };
 
 }  // namespace rollback

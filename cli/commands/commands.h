@@ -14,12 +14,13 @@ class App;  // CLI11 is in the headers: only what adds a command includes it
 namespace rollback {
 
 void add_snapshot(CLI::App& app, Session& session);
-void add_readers(CLI::App& app, Session& session);   // history show diff plan verify health status
-void add_rollback(CLI::App& app, Session& session);  // rollback undo
-void add_runs(CLI::App& app, Session& session);      // run list show watch abort
-void add_config(CLI::App& app, Session& session);    // config check
-void add_fleet(CLI::App& app, Session& session);     // fleet --to and what is below it
-void add_hosts(CLI::App& fleet, Session& session);   // fleet hosts
+void add_readers(CLI::App& app, Session& session);    // history show diff plan verify health status
+void add_rollback(CLI::App& app, Session& session);   // rollback undo
+void add_runs(CLI::App& app, Session& session);       // run list show watch abort
+void add_retention(CLI::App& app, Session& session);  // pin unpin block unblock prune
+void add_config(CLI::App& app, Session& session);     // config check
+void add_fleet(CLI::App& app, Session& session);      // fleet --to and what is below it
+void add_hosts(CLI::App& fleet, Session& session);    // fleet hosts
 
 // What CLI11 would let through or tell badly; kInvalid is one sentence:
 // * An option that takes a value refuses one that begins with '-': `--to --dry-run` would be read

@@ -17,18 +17,22 @@ std::string joined(const std::vector<std::string>& texts, const char* separator)
   return printable(fmt::format("{}", fmt::join(texts, separator)));
 }
 
+std::string flags_of(const RevisionStatus& status) {
+  if (status.blocked && status.pinned) return " (blocked, pinned)";
+  return status.blocked ? " (blocked)" : status.pinned ? " (pinned)" : "";
+}
+
 Row revision_row(const Session& session, const Reply& reply, const RevisionItem& item) {
   const auto& revision = item.status.revision;
-  return {
-      "revisions",
-      {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT", "GIT"},
-      {{printable(reply.host)},
-       {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain},
-       {fmt::format("{}{}", to_string(item.status.status), item.status.blocked ? " (blocked)" : ""),
-        item.current ? Tone::kGood : Tone::kPlain},
-       {time_text(revision.recorded, session.utc)},
-       {revision.snapshot.short_str()},
-       {printable(revision.git_ref)}}};
+  return {"revisions",
+          {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT", "GIT"},
+          {{printable(reply.host)},
+           {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain},
+           {fmt::format("{}{}", to_string(item.status.status), flags_of(item.status)),
+            item.current ? Tone::kGood : Tone::kPlain},
+           {time_text(revision.recorded, session.utc)},
+           {revision.snapshot.short_str()},
+           {printable(revision.git_ref)}}};
 }
 
 Row history_row(const Session& session, const Reply& reply, const HistoryEntry& entry) {

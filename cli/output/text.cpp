@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/bytes.h"
+
 namespace rollback {
 
 namespace {
@@ -90,17 +92,7 @@ std::string time_text(WallTime time, bool utc) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-std::string size_text(std::uint64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes);
-  const char* unit = "B";
-  for (const char* next : {"KiB", "MiB", "GiB", "TiB"}) {
-    if (value < 1024) break;
-    value /= 1024;
-    unit = next;
-  }
-  return fmt::format("{:.1f} {}", value, unit);
-}
+std::string size_text(std::uint64_t bytes) { return format_bytes(bytes); }
 
 std::string count_text(std::uint64_t number) {
   std::string text = std::to_string(number);

@@ -19,6 +19,7 @@ struct RevisionItem {
   counted @5 :Bool;
   files @6 :UInt64;
   bytes @7 :UInt64;
+  blockedWhy @8 :Text;
 }
 struct ResourceItem {
   resource @0 :Model.Resource;

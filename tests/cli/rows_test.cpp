@@ -97,10 +97,14 @@ TEST(Lines, OfAPausedRolloutNameTheThreeWaysOn) {
 
 TEST(Rows, OfRevisions) {
   const Revision revision{*RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true, "3f2a90c1"};
-  const RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
+  RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
   EXPECT_THAT(table(reply_of(item)), HasSubstr("v2.4.1@2"));
   EXPECT_THAT(table(reply_of(item)),
               HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000  3f2a90c1"));
+  item.status.pinned = true;
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (blocked, pinned)"));
+  item.status.blocked = false;
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (pinned)"));
 }
 
 TEST(Rows, OfHistoryEntries) {

@@ -52,12 +52,13 @@ TEST(ParseDuration, TakesOneNumberAndOneUnit) {
   EXPECT_EQ(*parse_duration("60s"), seconds(60));
   EXPECT_EQ(*parse_duration("5m"), minutes(5));
   EXPECT_EQ(*parse_duration("2h"), hours(2));
+  EXPECT_EQ(*parse_duration("30d"), hours(720));
   EXPECT_EQ(*parse_duration("0s"), seconds(0));
 }
 
 TEST(ParseDuration, RefusesTheRest) {
   for (const std::string text : {"", "5", "s", "-5s", "5 s", "1.5s", "5S", "1h30m", "99999999999h",
-                                 "99999999999999999999s", "10000h"}) {
+                                 "99999999999999999999s", "100000h", "4000d"}) {
     const auto parsed = parse_duration(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalid);

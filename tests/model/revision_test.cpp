@@ -45,14 +45,21 @@ class Host {
                  RunOutcome outcome = RunOutcome::kSucceeded) {
     return entry(HistoryAction::kRollback, from, to, outcome);
   }
+  Host& mark(HistoryAction action, const std::string& name, const std::string& why = "") {
+    entry(action, "", name);
+    history_.back().actor = "root";
+    history_.back().reason = why;
+    return *this;
+  }
   [[nodiscard]] std::vector<RevisionStatus> known() const {
     return revision_statuses(revisions_, history_);
   }
-  // "deployed", "rolled-back blocked"
+  // "deployed", "rolled-back blocked", "available pinned"
   [[nodiscard]] std::string status(const std::string& name) const {
     for (const auto& it : known())
       if (it.revision.name.str() == name)
-        return std::string(to_string(it.status)) + (it.blocked ? " blocked" : "");
+        return std::string(to_string(it.status)) + (it.blocked ? " blocked" : "") +
+               (it.pinned ? " pinned" : "");
     return "no such revision";
   }
   [[nodiscard]] std::string resolve(const std::string& text) const {
@@ -176,6 +183,57 @@ TEST(RevisionStatus, OlderRevisionRolledBackToIsTheNewestGoodOneAfterwards) {
   EXPECT_EQ(host.status("v2.4.1@2"), "rolled-back blocked");
   EXPECT_EQ(host.status("v2.4.1"), "available");
   EXPECT_EQ(host.resolve("v2.4.1"), "v2.4.1");
+}
+
+TEST(RevisionStatus, PinsLastUntilTheyAreTakenOff) {
+  auto host = Host().snapshot("v2.4.1").mark(HistoryAction::kPin, "v2.4.1");
+  EXPECT_EQ(host.status("v2.4.1"), "deployed pinned");
+  host.snapshot("v2.5.0").rollback("v2.5.0", "v2.4.1").mark(HistoryAction::kPin, "v2.5.0");
+  EXPECT_EQ(host.status("v2.4.1"), "deployed pinned");
+  EXPECT_EQ(host.status("v2.5.0"), "rolled-back blocked pinned");
+  host.rollback("v2.4.1", "v2.5.0").snapshot("v2.4.1");
+  EXPECT_EQ(host.status("v2.4.1"), "deployed pinned");
+  host.mark(HistoryAction::kUnpin, "v2.4.1");
+  EXPECT_EQ(host.status("v2.4.1"), "deployed");
+}
+
+TEST(RevisionStatus, BlockedByAnOperatorStaysSoUntilUnblock) {
+  auto host = Host().snapshot("v2.4.1").snapshot("v2.5.0").snapshot("v2.6.0");
+  host.mark(HistoryAction::kBlock, "v2.5.0", "loses orders");
+  EXPECT_EQ(host.status("v2.5.0"), "available blocked");
+  EXPECT_EQ(host.previous(), "v2.4.1");
+  EXPECT_THAT(host.resolve("v2.5.0"), HasSubstr("v2.5.0 is blocked (root: loses orders)"));
+  EXPECT_THAT(host.resolve("v2.5.0@1"), HasSubstr("rollbackctl unblock v2.5.0"));
+  host.snapshot("v2.5.0");
+  EXPECT_EQ(host.status("v2.5.0"), "deployed blocked");
+  host.rollback("v2.5.0", "v2.4.1");
+  EXPECT_EQ(host.status("v2.5.0"), "rolled-back blocked");
+  host.mark(HistoryAction::kUnblock, "v2.5.0");
+  EXPECT_EQ(host.status("v2.5.0"), "available");
+  EXPECT_EQ(host.known()[1].blocked_why, "");
+}
+
+TEST(RevisionStatus, BlockedReleaseHasNoOlderRevisionInItsPlace) {
+  auto host = Host().snapshot("v2.4.1").snapshot("v2.4.1@2").snapshot("v2.5.0");
+  host.mark(HistoryAction::kBlock, "v2.4.1@2");
+  EXPECT_THAT(host.resolve("v2.4.1"), HasSubstr("v2.4.1@2 is blocked"));
+  EXPECT_EQ(host.resolve("v2.4.1@1"), "v2.4.1");
+  host.mark(HistoryAction::kBlock, "v2.4.1");
+  EXPECT_THAT(host.resolve("v2.4.1@1"), HasSubstr("v2.4.1 is blocked"));
+}
+
+TEST(RevisionStatus, UnblockMakesWhatARollbackLeftATargetAgain) {
+  auto host = Host().snapshot("v2.4.1").snapshot("v2.5.0").rollback("v2.5.0", "v2.4.1");
+  EXPECT_EQ(host.mark(HistoryAction::kUnblock, "v2.5.0").resolve("v2.5.0"), "v2.5.0");
+  auto replaced = Host().snapshot("v2.4.1").snapshot("v2.5.0").rollback("v2.5.0", "v2.4.1");
+  replaced.snapshot("v2.5.0@2").mark(HistoryAction::kUnblock, "v2.5.0");
+  EXPECT_EQ(replaced.status("v2.5.0"), "superseded");
+}
+
+TEST(RevisionStatus, MarksOfWhatIsGoneChangeNothing) {
+  auto host = Host().snapshot("v2.4.1").mark(HistoryAction::kBlock, "v2.3.0");
+  host.mark(HistoryAction::kPin, "v2.3.0").mark(HistoryAction::kPrune, "v2.3.0");
+  EXPECT_EQ(host.status("v2.4.1"), "deployed");
 }
 
 TEST(ResolveTarget, NamesTheReleasesThereAre) {

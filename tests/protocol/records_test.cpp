@@ -21,6 +21,8 @@ TEST(Records, CanonicalBytesAreFixed) {
   expect_golden("revision", *encode_revision(samples::revision()));
   expect_golden("revision_of_git", *encode_revision(samples::revision_of_git()));
   expect_golden("history_entry", *encode_history_entry(samples::history_entry()));
+  expect_golden("pin_entry", *encode_history_entry(samples::pin_entry()));
+  expect_golden("prune_entry", *encode_history_entry(samples::prune_entry()));
   expect_golden("run", *encode_run(samples::run()));
   expect_golden("run_event", *encode_run_event(samples::run_event()));
   expect_golden("plan", *encode_plan(samples::plan()));
@@ -58,6 +60,8 @@ TEST(Records, ComeBackAsTheyWere) {
   EXPECT_EQ(json(*decode_run(*encode_run(samples::run()))), json(samples::run()));
   EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::history_entry()))),
             json(samples::history_entry()));
+  EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::pin_entry()))),
+            json(samples::pin_entry()));
   EXPECT_TRUE(same_fields(*decode_run_event(*encode_run_event(samples::run_event())),
                           samples::run_event()));
   EXPECT_EQ(json(*decode_rollout(*encode_rollout(samples::rollout_resumed()))),

@@ -92,6 +92,18 @@ HistoryEntry history_entry() {
           "v2.5.0", "v2.4.1", "0102030405aa",           RunOutcome::kRestored};
 }
 
+HistoryEntry pin_entry() {
+  return {
+      8,        kNoon, HistoryAction::kPin,   "root (uid 0)", "the last with the old schema", "",
+      "v2.4.1", "",    RunOutcome::kSucceeded};
+}
+
+HistoryEntry prune_entry() {
+  return {
+      9,        kNoon, HistoryAction::kPrune, "retention", "10 newer good releases are kept", "",
+      "v1.9.0", "",    RunOutcome::kSucceeded};
+}
+
 RunEvent run_event() {
   return {9, kNoon, RunPhase::kGating, EventLevel::kWarning, "probe http answered 502"};
 }
@@ -226,8 +238,12 @@ std::vector<ReplyBody> reply_bodies() {
   auto with_hosts = rollout_resumed();
   with_hosts.hosts = {rollout_host()};
   return {Line{EventLevel::kError, "text"},
-          RevisionItem{
-              {revision_of_git(), ReleaseStatus::kRolledBack, true, true}, true, true, 3, 4096},
+          RevisionItem{{revision_of_git(), ReleaseStatus::kRolledBack, true, true,
+                        "root (uid 0): v2.5.0 answers 502"},
+                       true,
+                       true,
+                       3,
+                       4096},
           history_entry(),
           ResourceItem{snapshot().resources[1], 3, 4096},
           PathItem{"/etc/\xff", file(), false, 2},

@@ -21,6 +21,8 @@ Snapshot snapshot();
 Revision revision();
 Revision revision_of_git();
 HistoryEntry history_entry();
+HistoryEntry pin_entry();
+HistoryEntry prune_entry();
 RunEvent run_event();
 RunRecord run();
 Plan plan();

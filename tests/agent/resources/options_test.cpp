@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"health:\n  - { tcp: \"a:1\", required: yes }",
                   "agent.yaml:2: 'yes' is neither true nor false"},
         BadConfig{"health:\n  - { tcp: \"a:1\", timeout: 5 }",
-                  "agent.yaml:2: '5' is not a duration such as 500ms, 60s, 5m or 2h"},
+                  "agent.yaml:2: '5' is not a duration such as 500ms, 60s, 5m, 2h or 30d"},
         BadConfig{"health:\n  - { tcp: \"a:1\", timeout: 2h }",
                   "agent.yaml:2: the duration must be between 10 ms and 1 min 0 s"},
         BadConfig{"health:\n  - { tcp: \"a:1\" }\n  - { tcp: \"a:1\" }",

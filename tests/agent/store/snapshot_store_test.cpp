@@ -244,6 +244,29 @@ TEST_F(SnapshotStoreTest, TakesNoReleaseWhileDamagedButStillTheOriginOfARun) {
   EXPECT_TRUE(record(sample, "v2.5.0"));
 }
 
+TEST_F(SnapshotStoreTest, MarksOnlyWhatIsThere) {
+  ASSERT_TRUE(record(make_sample(kFiles), "v2.4.1"));
+  HistoryEntry pin = entry(HistoryAction::kPin);
+  pin.to = "v2.4.1";
+  const auto version = store_.version();
+  ASSERT_TRUE(store_.append_mark(pin));
+  EXPECT_GT(store_.version(), version);
+  EXPECT_TRUE(store_.statuses().value()[0].pinned);
+  pin.to = "v2.4.0";
+  EXPECT_EQ(store_.append_mark(pin).error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(history(), ElementsAre("1 v2.4.1", "2 v2.4.1"));
+}
+
+TEST_F(SnapshotStoreTest, GivesNoNumberTwice) {
+  for (const char* const content : {"1", "2"})
+    ASSERT_TRUE(record(make_sample({{"a", content}}), "v2.4.1"));
+  overwrite(Table::kRevisions, number_key(2), std::nullopt);
+  ASSERT_TRUE(record(make_sample({{"a", "3"}}), "v2.4.1"));
+  EXPECT_THAT(names(), ElementsAre("v2.4.1", "v2.4.1@3"));
+}
+
+TEST_F(SnapshotStoreTest, CountsNoSweepBeforeTheFirst) { EXPECT_EQ(store_.sweeps(), 0U); }
+
 TEST_F(SnapshotStoreTest, RefusesAStateThatLiesAboutItsId) {
   Sample sample = make_sample(kFiles);
   sample.state.id.digest.bytes[0] ^= 1;
