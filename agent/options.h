@@ -32,6 +32,7 @@ struct ResourceSpec {
   std::vector<std::string> exclude;       // globs on names and paths below the managed ones
   std::vector<std::string> secret;        // globs; diffs show hashes only
   std::vector<std::string> allow_setuid;  // exact paths that may be setuid or carry capabilities
+  std::vector<std::string> mounts;        // mount points below the managed paths that are crossed
   std::vector<std::string> restart_on;    // units restarted when anything of this resource changes
   std::vector<std::string> reload_on;     // units reloaded instead
   std::vector<std::string> version;       // argv; its output is recorded as a fact

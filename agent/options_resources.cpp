@@ -32,15 +32,16 @@ Status expect_keys_of(const YamlNode& map, ResourceKind kind) {
   switch (kind) {
     case ResourceKind::kNginx:
       return map.expect_keys({"kind", "name", "prefix", "exclude", "secret", "allow_setuid",
-                              "restart_on", "reload_on", "git"});
+                              "mounts", "restart_on", "reload_on", "git"});
     case ResourceKind::kSystemd:
       return map.expect_keys({"kind", "name", "units", "exclude", "secret", "git"});
     case ResourceKind::kBinary:
       return map.expect_keys({"kind", "name", "paths", "version", "exclude", "secret",
-                              "allow_setuid", "restart", "restart_on", "reload_on", "git"});
+                              "allow_setuid", "mounts", "restart", "restart_on", "reload_on",
+                              "git"});
     case ResourceKind::kFiles:
       return map.expect_keys({"kind", "name", "paths", "exclude", "secret", "allow_setuid",
-                              "restart_on", "reload_on", "git"});
+                              "mounts", "restart_on", "reload_on", "git"});
     case ResourceKind::kCompose:
       return map.expect_keys(
           {"kind", "name", "project_dir", "secret", "restart_on", "reload_on", "git"});
@@ -93,17 +94,25 @@ Status parse_subject(const YamlNode& map, ResourceSpec& spec) {
   return {};
 }
 
+// Exact paths that lie in what the resource manages.
+Result<std::vector<std::string>> own_paths(const YamlNode& map, std::string_view key,
+                                           const ResourceSpec& spec) {
+  ROLLBACK_ASSIGN(const auto node, map.find(key));
+  if (!node) return std::vector<std::string>{};
+  ROLLBACK_ASSIGN(const auto items, node->items());
+  ROLLBACK_ASSIGN(auto paths, checked_list(*node, check_absolute));
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (std::none_of(spec.paths.begin(), spec.paths.end(),
+                     [&](const auto& managed) { return is_within(paths[i], managed); }))
+      return items[i].invalid("'" + paths[i] + "' is not in a path of this resource");
+  return paths;
+}
+
 Status parse_rules(const YamlNode& map, ResourceSpec& spec) {
   ROLLBACK_ASSIGN(spec.exclude, find_list(map, "exclude", check_glob));
   ROLLBACK_ASSIGN(spec.secret, find_list(map, "secret", check_glob));
-  ROLLBACK_ASSIGN(const auto setuid, map.find("allow_setuid"));
-  if (!setuid) return {};
-  ROLLBACK_ASSIGN(const auto items, setuid->items());
-  ROLLBACK_ASSIGN(spec.allow_setuid, checked_list(*setuid, check_absolute));
-  for (std::size_t i = 0; i < items.size(); ++i)
-    if (std::none_of(spec.paths.begin(), spec.paths.end(),
-                     [&](const auto& path) { return is_within(spec.allow_setuid[i], path); }))
-      return items[i].invalid("'" + spec.allow_setuid[i] + "' is not in a path of this resource");
+  ROLLBACK_ASSIGN(spec.allow_setuid, own_paths(map, "allow_setuid", spec));
+  ROLLBACK_ASSIGN(spec.mounts, own_paths(map, "mounts", spec));
   return {};
 }
 

@@ -3,6 +3,7 @@
 // hold no time, host name or volatile fact; their SHA-256 is its id.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,13 +60,22 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
+// What in a managed directory is listed and no more. Only a capture knows which of the two it is; a
+// record holds the names.
+enum class LeftOut { kListed = 1, kSpecial = 2, kMountPoint = 3 };
+std::string_view to_string(LeftOut kind) noexcept;  // "a mount point"
+
 // A snapshot read from a host or a store together with what is below its directories.
 // Live state and releases are both of this form, so that they compare by one function.
 struct HostState {
   Snapshot snapshot;
   SnapshotId id;
   Digest content_root;
-  Manifest manifest;  // every managed path and all below
+  Manifest manifest;                        // every managed path and all below
+  std::map<std::string, LeftOut> left_out;  // absolute paths below managed ones
 };
+
+// One line for each of them, for people; after `limit` lines one that says how many more there are.
+std::vector<std::string> left_out_lines(const HostState& state, std::size_t limit = 20);
 
 }  // namespace rollback

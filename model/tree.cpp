@@ -7,7 +7,7 @@ namespace rollback {
 
 namespace {
 
-constexpr std::size_t kMaxPath = 4095;
+constexpr std::size_t kMaxPath = 65'535;
 
 // A name that was known at capture says who owns it; a number alone is all there is to compare.
 bool same_owner(const std::string& name_a, std::uint32_t id_a, const std::string& name_b,

@@ -26,6 +26,7 @@ struct Node {
   Digest content;          // files: SHA-256 of the content; directories: id of the Tree
   Digest root;             // directories: content root of the Tree; none otherwise
   std::string target;      // symlinks
+  bool sparse = false;     // files: had holes, and gets them again; no part of the content
   bool operator==(const Node&) const = default;
 };
 
@@ -38,7 +39,8 @@ struct TreeEntry {
 // Invariant (checked when decoded): entries sorted by name, unique, no "", ".", "..".
 struct Tree {
   std::vector<TreeEntry> entries;
-  std::vector<std::string> special;  // sockets, FIFOs, devices: listed, never stored or removed
+  // Sockets, FIFOs, devices, mount points that are not crossed: listed, never stored or removed.
+  std::vector<std::string> special;
   bool operator==(const Tree&) const = default;
 };
 
@@ -50,8 +52,9 @@ bool same_content(const Node& a, const Node& b);
 // What differs, for people: {"content", "mode 0644 -> 0600", "owner", "xattrs", "type", "target"}.
 std::vector<std::string> differences(const Node& from, const Node& to);
 
-// `path` is absolute, canonical ("/a/b", no "..", "." or "//", no trailing '/'), at most 4095
-// bytes.
+// `path` is absolute, canonical ("/a/b", no "..", "." or "//", no trailing '/'), at most 65,535
+// bytes: as deep as a capture goes, with names as long as they can be. No single call of the kernel
+// takes a path of that length; core/fs opens it in parts.
 bool is_canonical_path(std::string_view path) noexcept;
 // True when `path` is `root` or below it.
 bool is_within(std::string_view path, std::string_view root) noexcept;

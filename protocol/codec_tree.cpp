@@ -75,6 +75,7 @@ void write(Node::Builder to, const rollback::Node& from) {
   put(to, &Node::Builder::setContent, from.content);
   put(to, &Node::Builder::setRoot, from.root);
   put(to, &Node::Builder::setTarget, from.target);
+  to.setSparse(from.sparse);
 }
 
 rollback::Node read(Node::Reader from) {
@@ -97,6 +98,7 @@ rollback::Node read(Node::Reader from) {
   node.content = read_digest(from.getContent());
   node.root = read_digest(from.getRoot());
   node.target = str(from.getTarget());
+  node.sparse = from.getSparse();
   return node;
 }
 

@@ -31,6 +31,7 @@ Json node(const Node& node) {
             {"mtime", time({node.meta.mtime_ns})}};
   if (node.kind == NodeKind::kFile) json["size"] = node.size;
   if (node.kind == NodeKind::kFile) json["sha256"] = digest(node.content);
+  if (node.sparse) json["sparse"] = true;
   if (node.kind == NodeKind::kDirectory) json["content_root"] = digest(node.root);
   if (node.kind == NodeKind::kSymlink) json["target"] = text(node.target);
   for (const auto& [name, value] : node.meta.xattrs)

@@ -34,14 +34,16 @@ Result<std::string_view> take_frame(std::string_view& rest) {
 }
 
 Status flatten(const std::map<Digest, const Tree*>& trees, const std::string& path,
-               const Node& node, Manifest& manifest) {
-  manifest.emplace(path, node);
+               const Node& node, HostState& state) {
+  state.manifest.emplace(path, node);
   if (node.kind != NodeKind::kDirectory) return {};
   const auto tree = trees.find(node.content);
   if (tree == trees.end())
     return fail(ErrorCode::kCorrupt, "the record of the run's origin lacks " + path);
+  for (const auto& name : tree->second->special)
+    state.left_out.emplace(path + "/" + name, LeftOut::kListed);
   for (const auto& entry : tree->second->entries)
-    ROLLBACK_TRY(flatten(trees, path + "/" + entry.name, entry.node, manifest));
+    ROLLBACK_TRY(flatten(trees, path + "/" + entry.name, entry.node, state));
   return {};
 }
 
@@ -102,7 +104,7 @@ Result<Origin> load_origin(const StageSet& stages) {
   for (std::size_t i = 0; i < ids.size(); ++i) trees.emplace(ids[i], &origin.trees[i]);
   for (const auto& resource : origin.state.snapshot.resources)
     for (const auto& path : resource.paths)
-      if (path.node) ROLLBACK_TRY(flatten(trees, path.path, *path.node, origin.state.manifest));
+      if (path.node) ROLLBACK_TRY(flatten(trees, path.path, *path.node, origin.state));
   return origin;
 }
 

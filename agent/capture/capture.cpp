@@ -94,10 +94,11 @@ class Capture {
 
 std::vector<HardLinkGroup> groups_of(const CaptureSession& session) {
   std::vector<HardLinkGroup> groups;
-  for (const auto& [inode, names] : session.linked) {
-    if (names.size() < 2) continue;  // its other names are not managed
-    groups.push_back(names);
-    std::sort(groups.back().begin(), groups.back().end());
+  for (auto [inode, names] : session.linked) {
+    std::sort(names.begin(), names.end());
+    // A file that is read after all, although it looked the same, was noted before.
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    if (names.size() >= 2) groups.push_back(std::move(names));  // else others are not managed
   }
   std::sort(groups.begin(), groups.end());
   return groups;
@@ -147,6 +148,7 @@ Result<HostState> capture(const Directory& root, const Resources& resources, Con
   state.id = snapshot_id(bytes);
   state.content_root = content_root(state.snapshot);
   state.manifest = std::move(session.manifest);
+  state.left_out = std::move(session.left_out);
   return state;
 }
 

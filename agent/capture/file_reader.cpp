@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <optional>
+#include <variant>
 
 #include "agent/store/blob_format.h"
 
@@ -36,9 +36,10 @@ Status require_plain(const ReadFile& file, const ResourceSpec& spec, const std::
                                       ") if it should be");
 }
 
-// One reading; nullopt when the file changed under it.
-Result<std::optional<ReadFile>> read_once(const FileToRead& wanted, const ResourceSpec& spec,
-                                          ContentSink& sink) {
+enum class Unread { kChanged, kNotItsSize };
+using Reading = std::variant<ReadFile, Unread>;
+
+Result<Reading> read_once(const FileToRead& wanted, const ResourceSpec& spec, ContentSink& sink) {
   const auto file = wanted.parent.open_file(wanted.name);
   if (!file && file.error().code == ErrorCode::kNotFound) return vanished(wanted.path);
   if (!file) return Failure(file.error());
@@ -56,7 +57,8 @@ Result<std::optional<ReadFile>> read_once(const FileToRead& wanted, const Resour
   if (!copied) return Failure(copied.error().within(wanted.path));
   ROLLBACK_ASSIGN(const auto after, wanted.parent.find_stat(wanted.name));
   if (!after) return vanished(wanted.path);
-  if (!*copied || !is_same_file(read.stat, *after)) return std::nullopt;
+  if (!is_same_file(read.stat, *after)) return Unread::kChanged;
+  if (!*copied) return Unread::kNotItsSize;
   ROLLBACK_ASSIGN(read.content, writer->finish());
   return read;
 }
@@ -72,10 +74,17 @@ Failure vanished(const std::string& path) {
 }
 
 Result<ReadFile> read_file(const FileToRead& file, const ResourceSpec& spec, ContentSink& sink) {
+  Unread why = Unread::kChanged;
   for (int turn = 0; turn < kReadTries; ++turn) {
-    ROLLBACK_ASSIGN(auto read, read_once(file, spec, sink));
-    if (read) return *std::move(read);
+    ROLLBACK_ASSIGN(auto reading, read_once(file, spec, sink));
+    if (auto* read = std::get_if<ReadFile>(&reading)) return std::move(*read);
+    why = std::get<Unread>(reading);
   }
+  if (why == Unread::kNotItsSize)
+    return fail(ErrorCode::kUnsupported,
+                file.path +
+                    " holds more or less than its size says, as files that the kernel makes "
+                    "up do; exclude it");
   return fail(ErrorCode::kConflict, file.path + " was changed each of the " +
                                         std::to_string(kReadTries) +
                                         " times it was read; exclude it or stop its writer");

@@ -22,8 +22,9 @@ struct FileToRead {
 };
 
 // It is read again until it is the same before and after: kConflict when it vanished or never held
-// still, kDenied when it is setuid, setgid or has capabilities without `allow_setuid`, kInvalid
-// when it is larger than kMaxContentSize, before it is read.
+// still, kUnsupported when its size is not that of its content (as below /proc), kDenied when it is
+// setuid, setgid or has capabilities without `allow_setuid`, kInvalid when it is larger than
+// kMaxContentSize, before it is read.
 Result<ReadFile> read_file(const FileToRead& file, const ResourceSpec& spec, ContentSink& sink);
 
 // Whether `allow_setuid` decides about it.

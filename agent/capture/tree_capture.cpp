@@ -9,6 +9,7 @@
 #include "agent/capture/file_reader.h"
 #include "agent/resources/locate.h"
 #include "agent/store/snapshot_store.h"
+#include "core/fs/holes.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -35,6 +36,7 @@ class TreeCapture {
         return file_node(read, path);
       }
       case FileType::kSymlink:
+        note_links(stat, path);
         return link(parent, name, stat, path);
       case FileType::kDirectory:
       case FileType::kOther:
@@ -103,8 +105,12 @@ class TreeCapture {
     if (session_.memory == nullptr) session_.manifest[path] = node;
   }
 
-  void note_file(const FileStat& stat, const std::string& path) {
+  void note_links(const FileStat& stat, const std::string& path) {
     if (stat.nlink > 1) session_.linked[{stat.dev, stat.ino}].push_back(path);
+  }
+
+  void note_file(const FileStat& stat, const std::string& path) {
+    note_links(stat, path);
     ++session_.done.files;
     session_.done.bytes += stat.size;
     if (session_.progress) session_.progress(session_.done);
@@ -125,11 +131,27 @@ class TreeCapture {
     ROLLBACK_TRY(require_room(path, depth + 1));
     ROLLBACK_ASSIGN(const auto stat, directory.find_stat(name));
     if (!stat) return vanished(path);
-    if (stat->mount_id != above.mount_id)
-      return fail(ErrorCode::kUnsupported, "another file system or bind mount begins at " + path +
-                                               ", inside " + managed_ + "; add it to 'exclude' (" +
-                                               spec_.where + ")");
+    if (stat->mount_id != above.mount_id) return mount_point(*stat, path);
+    if (stat->type == FileType::kDirectory && crossing(path) == Crossing::kAllow)
+      return fail(ErrorCode::kConflict, "nothing is mounted at " + path +
+                                            ", which 'mounts' names (" + spec_.where +
+                                            "); mount it, or do not name it");
     return *stat;
+  }
+
+  // Unless it is crossed it counts as a device: listed, and no more. A file that is a mount point
+  // is never crossed: nothing could be renamed over it.
+  FileStat mount_point(FileStat stat, const std::string& path) {
+    if (stat.type == FileType::kDirectory && crossing(path) == Crossing::kAllow) return stat;
+    session_.left_out.emplace(path, LeftOut::kMountPoint);
+    stat.type = FileType::kOther;
+    return stat;
+  }
+
+  [[nodiscard]] Crossing crossing(const std::string& path) const {
+    const auto& crossed = spec_.mounts;
+    return std::find(crossed.begin(), crossed.end(), path) == crossed.end() ? Crossing::kRefuse
+                                                                            : Crossing::kAllow;
   }
 
   // Begins to read it, unless nothing of it changed.
@@ -141,6 +163,7 @@ class TreeCapture {
     switch (entry.stat.type) {
       case FileType::kOther:
         entry.left_out = true;
+        session_.left_out.emplace(path, LeftOut::kSpecial);  // unless known as a mount point
         entry.same = seen != nullptr && seen->type == FileType::kOther;
         return {};
       case FileType::kRegular:
@@ -149,12 +172,13 @@ class TreeCapture {
         note_file(entry.stat, path);
         return {};
       case FileType::kSymlink: {
+        note_links(entry.stat, path);
         if (entry.same) return {};
         ROLLBACK_ASSIGN(entry.node, link(directory, entry.name, entry.stat, path));
         return {};
       }
       case FileType::kDirectory: {
-        const auto below = directory.open_directory(entry.name);
+        const auto below = directory.open_directory(entry.name, crossing(path));
         if (!below && below.error().code == ErrorCode::kNotFound) return vanished(path);
         if (!below) return Failure(below.error());
         ROLLBACK_ASSIGN(entry.node, this->directory(*below, path, depth + 1));
@@ -289,6 +313,7 @@ class TreeCapture {
     node.meta.xattrs = read.xattrs;
     node.size = read.stat.size;
     node.content = read.content;
+    node.sparse = has_holes(read.stat);
     note_file(read.stat, path);
     note_node(path, node);
     return node;

@@ -40,6 +40,7 @@ struct CaptureSession {
   std::size_t entries = 0;
   Manifest manifest;                                                        // only without a memory
   std::map<std::pair<std::uint64_t, std::uint64_t>, HardLinkGroup> linked;  // by device and inode
+  std::map<std::string, LeftOut> left_out;
 };
 
 // The names that `pattern` of `exclude` means: without '/' any name, with one at its beginning an
@@ -47,10 +48,13 @@ struct CaptureSession {
 bool is_excluded(const std::vector<std::string>& patterns, std::string_view managed,
                  std::string_view path);
 
-// nullopt where nothing is there. Errors name the file:
-//   kConflict     it vanished, changed or gained neighbours while it was read
+// nullopt where nothing is there. Sockets, FIFOs and devices below it, and mount points that
+// `mounts` does not name, are listed in their tree and in `left_out`. Errors name the file:
+//   kConflict     it vanished, changed or gained neighbours while it was read; or nothing is
+//   mounted
+//                 where `mounts` says so: its files would be taken for removed
 //   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
-//   kUnsupported  another mount begins there, or the path is a socket, FIFO or device
+//   kUnsupported  the path itself is a socket, FIFO or device
 //   kInvalid      larger than kMaxContentSize, or nested too deeply
 Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,
                                          const std::string& path);

@@ -79,6 +79,7 @@ void show_verb(Host& host, const ShowRequest& request, Stream& stream) {
   }
   if (request.tree)
     for (const auto& [path, node] : state->manifest) stream.send(PathItem{path, node});
+  for (const auto& line : left_out_lines(*state)) stream.note(EventLevel::kWarning, line);
   stream.end(ExitCode::kDone, false);
 }
 

@@ -55,8 +55,8 @@ Result<HostState> capture_told(Host& host, StoringSink& sink, Stream& stream) {
     all = done;
     teller.tell(done.files, done.bytes);
   };
-  auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell, nullptr,
-                       &sink);
+  auto state =
+      capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell, nullptr, &sink);
   if (state) host.last_capture = all;
   return state;
 }
@@ -81,6 +81,7 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   if (const auto kept = sink.remember(); !kept)
     stream.note(EventLevel::kWarning,
                 "the next snapshot reads every file again: " + kept.error().message);
+  for (const auto& line : left_out_lines(state)) stream.note(EventLevel::kWarning, line);
   if (!recorded.existed) say_drift(host, recorded.revision, stream);
   return recorded;
 }

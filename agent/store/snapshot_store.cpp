@@ -238,19 +238,20 @@ Status SnapshotStore::append_mark(HistoryEntry entry) {
   return {};
 }
 
-Status SnapshotStore::collect(const Digest& tree, const std::string& path,
-                              Manifest& manifest) const {
+Status SnapshotStore::collect(const Digest& tree, const std::string& path, HostState& state) const {
   auto loaded = load_tree(tree);
   if (!loaded) return Failure(loaded.error().within(path));
+  for (const auto& name : loaded->special)
+    state.left_out.emplace(path + "/" + name, LeftOut::kListed);
   for (auto& entry : loaded->entries) {
     std::string below = path == "/" ? "/" + entry.name : path + "/" + entry.name;
-    if (!is_canonical_path(below) || manifest.size() >= kMaxSnapshotPaths)
+    if (!is_canonical_path(below) || state.manifest.size() >= kMaxSnapshotPaths)
       return database_.note_damage(Table::kTrees, tree.view(),
                                    path + " holds a path too long or more than " +
                                        std::to_string(kMaxSnapshotPaths) + " entries");
     if (entry.node.kind == NodeKind::kDirectory)
-      ROLLBACK_TRY(collect(entry.node.content, below, manifest));
-    manifest.insert_or_assign(std::move(below), std::move(entry.node));
+      ROLLBACK_TRY(collect(entry.node.content, below, state));
+    state.manifest.insert_or_assign(std::move(below), std::move(entry.node));
   }
   return {};
 }
@@ -266,14 +267,14 @@ Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
   if (!snapshot)
     return database_.note_damage(Table::kSnapshots, id.digest.view(),
                                  snapshot.error().within(name).message);
-  HostState state{std::move(*snapshot), id, {}, {}};
+  HostState state{std::move(*snapshot), id, {}, {}, {}};
   state.content_root = content_root(state.snapshot);
   for (const auto& resource : state.snapshot.resources) {
     for (const auto& managed : resource.paths) {
       if (!managed.node) continue;
       state.manifest.insert_or_assign(managed.path, *managed.node);
       if (managed.node->kind != NodeKind::kDirectory) continue;
-      const auto status = collect(managed.node->content, managed.path, state.manifest);
+      const auto status = collect(managed.node->content, managed.path, state);
       if (!status) return Failure(status.error().within(name));
     }
   }

@@ -75,7 +75,7 @@ class SnapshotStore {
   Result<std::vector<std::string>> missing_paths(const HostState& state) const;
 
  private:
-  Status collect(const Digest& tree, const std::string& path, Manifest& manifest) const;
+  Status collect(const Digest& tree, const std::string& path, HostState& state) const;
 
   Database& database_;
   BlobStore& blobs_;

@@ -16,6 +16,37 @@ namespace {
 // openat2 answers EAGAIN when something was renamed meanwhile and it cannot prove that the path
 // stayed beneath; somebody who renames without end must not hold us.
 constexpr int kOpenTries = 128;
+constexpr std::size_t kMaxPath = 65'535;  // as model/tree.h has it
+
+int open_once(Syscalls& calls, int dir, const std::string& path, const open_how& how) {
+  int fd = -EAGAIN;
+  for (int turn = 0; turn < kOpenTries && fd == -EAGAIN; ++turn)
+    fd = uninterrupted([&] { return calls.openat2(dir, path.c_str(), how); });
+  return fd;
+}
+
+// Directory by directory in steps that the kernel takes. Each step stays beneath the one before it.
+int open_long(Syscalls& calls, int dir, std::string_view path, const open_how& how) {
+  open_how step{};
+  step.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  step.resolve = how.resolve;
+  int at = dir;
+  const auto leave = [&] {
+    if (at != dir) (void)calls.close(at);  // O_PATH: nothing was written through it
+  };
+  while (path.size() >= PATH_MAX) {
+    const auto slash = path.rfind('/', PATH_MAX - 1);
+    if (slash == 0 || slash == std::string_view::npos) break;  // one name: the kernel refuses it
+    const int next = open_once(calls, at, std::string(path.substr(0, slash)), step);
+    leave();
+    if (next < 0) return next;
+    at = next;
+    path.remove_prefix(slash + 1);
+  }
+  const int fd = open_once(calls, at, std::string(path), how);
+  leave();
+  return fd;
+}
 
 std::string_view hint(int error, std::uint64_t resolve) {
   if (error == ELOOP) return " (a part of the path is a symbolic link, which is never followed)";
@@ -38,7 +69,7 @@ Result<std::string> checked(std::string_view path) {
   if (path.empty() || path == ".") return std::string(".");
   if (path.find('\0') != std::string_view::npos)
     return fail(ErrorCode::kInvalid, "a path holds a NUL");
-  if (path.size() >= PATH_MAX) return unusable(path, "is longer than 4095 bytes");
+  if (path.size() > kMaxPath) return unusable(path, "is longer than 65,535 bytes");
   if (path.front() == '/') return unusable(path, "is absolute where a relative one is needed");
   for (std::size_t begin = 0; begin <= path.size();) {
     const auto end = std::min(path.find('/', begin), path.size());
@@ -60,10 +91,8 @@ int try_open(Syscalls& calls, int dir, const std::string& path, std::uint64_t fl
   if (!links_refused) how.flags |= O_NOFOLLOW;
   how.mode = mode;
   how.resolve = resolve;
-  int fd = -EAGAIN;
-  for (int turn = 0; turn < kOpenTries && fd == -EAGAIN; ++turn)
-    fd = uninterrupted([&] { return calls.openat2(dir, path.c_str(), how); });
-  return fd;
+  if (path.size() >= PATH_MAX) return open_long(calls, dir, path, how);
+  return open_once(calls, dir, path, how);
 }
 
 Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,

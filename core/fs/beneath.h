@@ -26,11 +26,12 @@ auto uninterrupted(Call call) {
   return result;
 }
 
-// "" and "." are the directory itself and give "."; kInvalid for absolute paths, "..", NUL, and
-// components that are empty or ".".
+// "" and "." are the directory itself and give "."; kInvalid for absolute paths, "..", NUL,
+// components that are empty or ".", and more than 65,535 bytes.
 Result<std::string> checked(std::string_view path);
 
 // The descriptor, or -errno. CLOEXEC is added, and NOFOLLOW where `resolve` does not refuse links.
+// A path that is too long for one call (PATH_MAX) is opened in parts.
 int try_open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
              std::uint64_t resolve, std::uint32_t mode = 0);
 

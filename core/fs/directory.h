@@ -41,6 +41,8 @@ class File {
   // Whole content; kInvalid above `limit` bytes.
   Result<std::string> read_all(std::size_t limit) const;
   Status write_all(std::string_view bytes) const;
+  Status write_at(std::string_view bytes, std::uint64_t offset) const;  // all of them
+  Status resize(std::uint64_t size) const;                              // what it gains is a hole
   Status sync() const;       // fsync; an error is final for this file, never retried
   Status data_sync() const;  // fdatasync
   Status close();

@@ -77,6 +77,26 @@ Status File::write_all(std::string_view bytes) const {
   return {};
 }
 
+Status File::write_at(std::string_view bytes, std::uint64_t offset) const {
+  while (!bytes.empty()) {
+    const ssize_t put = beneath::uninterrupted([&] {
+      return calls_->pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    });
+    if (put < 0) return fail_errno(static_cast<int>(-put), "write " + path_);
+    if (put == 0) return fail(ErrorCode::kIo, "write " + path_ + ": nothing was written");
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+  return {};
+}
+
+Status File::resize(std::uint64_t size) const {
+  const int result =
+      beneath::uninterrupted([&] { return calls_->ftruncate(fd_, static_cast<off_t>(size)); });
+  if (result < 0) return fail_errno(-result, "change the size of " + path_);
+  return {};
+}
+
 // Never repeated: after a failure the kernel may have dropped the pages and answer 0 the next time.
 Status File::sync() const {
   if (const int result = calls_->fsync(fd_); result < 0)

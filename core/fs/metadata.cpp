@@ -65,6 +65,7 @@ FileStat to_file_stat(const struct statx& raw) {
   stat.gid = raw.stx_gid;
   stat.nlink = raw.stx_nlink;
   stat.size = raw.stx_size;
+  stat.allocated = raw.stx_blocks * 512;
   stat.ino = raw.stx_ino;
   stat.dev = makedev(raw.stx_dev_major, raw.stx_dev_minor);
   stat.mount_id = raw.stx_mnt_id;

@@ -20,7 +20,8 @@ struct FileStat {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t nlink = 0;
-  std::uint64_t size = 0;  // bytes
+  std::uint64_t size = 0;       // bytes
+  std::uint64_t allocated = 0;  // bytes that it takes on the disk
   std::uint64_t ino = 0;
   std::uint64_t dev = 0;       // makedev(major, minor)
   std::uint64_t mount_id = 0;  // statx stx_mnt_id

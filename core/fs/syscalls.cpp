@@ -35,6 +35,9 @@ ssize_t KernelSyscalls::pread(int fd, void* bytes, std::size_t size, off_t offse
 ssize_t KernelSyscalls::write(int fd, const void* bytes, std::size_t size) {
   return answer(::write(fd, bytes, size));
 }
+ssize_t KernelSyscalls::pwrite(int fd, const void* bytes, std::size_t size, off_t offset) {
+  return answer(::pwrite(fd, bytes, size, offset));
+}
 int KernelSyscalls::ftruncate(int fd, off_t size) { return answer(::ftruncate(fd, size)); }
 int KernelSyscalls::fsync(int fd) { return answer(::fsync(fd)); }
 int KernelSyscalls::fdatasync(int fd) { return answer(::fdatasync(fd)); }

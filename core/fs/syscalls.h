@@ -26,6 +26,7 @@ class Syscalls {
   virtual ssize_t read(int fd, void* bytes, std::size_t size) = 0;
   virtual ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) = 0;
   virtual ssize_t write(int fd, const void* bytes, std::size_t size) = 0;
+  virtual ssize_t pwrite(int fd, const void* bytes, std::size_t size, off_t offset) = 0;
   virtual int ftruncate(int fd, off_t size) = 0;
   virtual int fsync(int fd) = 0;
   virtual int fdatasync(int fd) = 0;
@@ -60,6 +61,7 @@ class KernelSyscalls final : public Syscalls {
   ssize_t read(int fd, void* bytes, std::size_t size) override;
   ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) override;
   ssize_t write(int fd, const void* bytes, std::size_t size) override;
+  ssize_t pwrite(int fd, const void* bytes, std::size_t size, off_t offset) override;
   int ftruncate(int fd, off_t size) override;
   int fsync(int fd) override;
   int fdatasync(int fd) override;

@@ -30,6 +30,7 @@ struct Node {
   content @9 :Data;  # 32 bytes, or empty for none
   root @10 :Data;    # same
   target @11 :Data;
+  sparse @12 :Bool;
 }
 
 struct TreeEntry {

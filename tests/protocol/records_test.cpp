@@ -31,6 +31,17 @@ TEST(Records, CanonicalBytesAreFixed) {
   expect_golden("rollout_host", *encode_rollout_host(samples::rollout_host()));
 }
 
+// A file without holes has the bytes it had before holes were recorded.
+TEST(Records, AFileWithHolesIsAnotherRecordOfTheSameContent) {
+  const Tree tree{{{"a", samples::file()}}, {}};
+  Tree sparse = tree;
+  sparse.entries[0].node.sparse = true;
+  expect_golden("tree_with_holes", *encode_tree(sparse));
+  EXPECT_EQ(*decode_tree(*encode_tree(sparse)), sparse);
+  EXPECT_NE(*encode_tree(sparse), *encode_tree(tree));
+  EXPECT_EQ(content_root(sparse), content_root(tree));
+}
+
 // The worked example of docs/formats/records.md.
 TEST(Records, DocumentedExampleIsWhatIsWritten) {
   Node file;

@@ -38,6 +38,10 @@ ssize_t FaultySyscalls::write(int fd, const void* bytes, std::size_t size) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.write(fd, bytes, size);
 }
+ssize_t FaultySyscalls::pwrite(int fd, const void* bytes, std::size_t size, off_t offset) {
+  const int fault = enter(Effect::kMutates);
+  return fault != 0 ? fault : below_.pwrite(fd, bytes, size, offset);
+}
 int FaultySyscalls::ftruncate(int fd, off_t size) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.ftruncate(fd, size);

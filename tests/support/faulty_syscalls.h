@@ -55,6 +55,7 @@ class FaultySyscalls final : public Syscalls {
   ssize_t read(int fd, void* bytes, std::size_t size) override;
   ssize_t pread(int fd, void* bytes, std::size_t size, off_t offset) override;
   ssize_t write(int fd, const void* bytes, std::size_t size) override;
+  ssize_t pwrite(int fd, const void* bytes, std::size_t size, off_t offset) override;
   int ftruncate(int fd, off_t size) override;
   int fsync(int fd) override;
   int fdatasync(int fd) override;

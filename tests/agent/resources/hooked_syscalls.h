@@ -30,6 +30,9 @@ class HookedSyscalls final : public Syscalls {
   ssize_t write(int fd, const void* bytes, std::size_t size) override {
     return kernel_.write(fd, bytes, size);
   }
+  ssize_t pwrite(int fd, const void* bytes, std::size_t size, off_t offset) override {
+    return kernel_.pwrite(fd, bytes, size, offset);
+  }
   int ftruncate(int fd, off_t size) override { return kernel_.ftruncate(fd, size); }
   int fsync(int fd) override { return kernel_.fsync(fd); }
   int fdatasync(int fd) override { return kernel_.fdatasync(fd); }

@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "agent.yaml:2: 'git' is not supported by this version; remove it for now"},
         BadConfig{"resources:\n  - { kind: nginx, units: [nginx.service] }",
                   "agent.yaml:2: the key 'units' is not known here; valid keys are kind, name, "
-                  "prefix, exclude, secret, allow_setuid, restart_on, reload_on, git"},
+                  "prefix, exclude, secret, allow_setuid, mounts, restart_on, reload_on, git"},
         BadConfig{"resources: {}", "agent.yaml:1: a list is needed here, but there is a map"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -136,6 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"resources:\n  - { kind: binary, name: a, paths: [/opt/a/b], allow_setuid: "
                   "[/opt/a/c] }",
                   "agent.yaml:2: '/opt/a/c' is not in a path of this resource"},
+        BadConfig{"resources:\n  - { kind: files, name: a, paths: [/srv/a], mounts: [/srv/b] }",
+                  "agent.yaml:2: '/srv/b' is not in a path of this resource"},
         BadConfig{"resources:\n  - { kind: systemd, units: ['shop; reboot.service'] }",
                   "agent.yaml:2: 'shop; reboot.service' is not a unit name; letters, digits and "
                   ":_.-@ are allowed"},
