@@ -16,6 +16,7 @@ Status move(const StageSet& stages, const FileOp& op, const ParentOf& live, Publ
 }
 
 Status commit_one(const Directory& root, const StageSet& stages, const FileOp& op) {
+  if (op.kind == FileOpKind::kDirectoryTime) return set_directory_time(root, op, op.to.mtime_ns);
   ROLLBACK_ASSIGN(const ParentOf live, live_parent(root, op.path));
   switch (op.kind) {
     case FileOpKind::kExchange:
@@ -27,8 +28,14 @@ Status commit_one(const Directory& root, const StageSet& stages, const FileOp& o
       return move(stages, op, live, PublishMode::kMoveOut);
     case FileOpKind::kRemoveDirectory:
       return live.directory.remove_directory(live.name);
-    case FileOpKind::kDirectoryMetadata:
-      return live.directory.set_meta(live.name, op.to);
+    case FileOpKind::kDirectoryMetadata: {
+      // It may be a mount point, which is entered, not its name.
+      ROLLBACK_ASSIGN(const Directory directory,
+                      live.directory.open_directory(live.name, Crossing::kAllow));
+      return directory.set_meta("", op.to);
+    }
+    case FileOpKind::kDirectoryTime:
+      break;
   }
   return fail(ErrorCode::kBug, "an operation of an unknown kind on " + op.path);
 }
@@ -40,9 +47,17 @@ Status commit_files(const Directory& root, const StageSet& stages, const std::ve
   return sync_touched(root, stages, ops);
 }
 
+Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns) {
+  const auto directory = live_directory(root, op.path);
+  if (!directory && is_no_directory(directory.error())) return {};
+  if (!directory) return Failure(directory.error());
+  return apply_mtime(directory->calls(), directory->fd(), mtime_ns, op.path);
+}
+
 Status sync_touched(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops) {
   std::set<std::string> directories;
   for (const auto& op : ops) {
+    if (op.kind == FileOpKind::kDirectoryTime) continue;  // the parent of another one
     const auto slash = op.path.rfind('/');
     directories.insert(slash == 0 ? "/" : op.path.substr(0, slash));
     if (op.kind == FileOpKind::kDirectoryMetadata || op.kind == FileOpKind::kRemoveDirectory)

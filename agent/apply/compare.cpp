@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/apply/accounts.h"
 #include "agent/apply/active_run.h"
 #include "agent/plan/planner.h"
 #include "protocol/records.h"
@@ -26,6 +27,8 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
                               const Revision& target) {
   Comparison result;
   ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target.snapshot));
+  ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps.root));
+  const auto lacking = settle_accounts(result.target, owners, target.name.str());
   HashingSink sink;
   ROLLBACK_ASSIGN(result.origin.state, capture(deps.root, deps.resources, sink, deps.readers, {},
                                                &result.target.snapshot));
@@ -33,6 +36,8 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),
                                           target.name.str(), deps.options.resources}));
+  if (result.plan.empty()) return result;
+  result.plan.warnings.insert(result.plan.warnings.end(), lacking.begin(), lacking.end());
   return result;
 }
 

@@ -21,6 +21,7 @@ enum class FileOpKind {
   kMakeDirectory = 4,      // slot (an empty directory) -> path
   kRemoveDirectory = 5,    // of an emptied directory; undo makes it from `from`
   kDirectoryMetadata = 6,  // from -> to
+  kDirectoryTime = 7,      // mtimes of `from` -> `to`, after everything else, both ways
 };
 
 struct FileOp {

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFile = "journal";
 constexpr const char* kLockFile = "lock";
 constexpr std::string_view kMagic = "rollback-journal";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderSize = 16 + 4;
 constexpr std::size_t kFrameSize = 4 + 4 + Digest::kSize;  // length, CRC, hash of the record before
 constexpr std::size_t kMaxFile = 1U << 30U;

@@ -177,7 +177,7 @@ void io_begin(Io& io, Begin& begin) {
 
 template <typename Io, typename Op>
 void io_file(Io& io, Op& op) {
-  io_enum(io, op.kind, FileOpKind::kDirectoryMetadata);
+  io_enum(io, op.kind, FileOpKind::kDirectoryTime);
   io_field(io, op.path);
   io_field(io, op.stage);
   io_field(io, op.slot);

@@ -17,6 +17,16 @@ constexpr std::uint64_t kMargin = 16ULL << 20U;  // bytes that stay free on ever
 constexpr std::uint64_t kSpareInodes = 64;
 constexpr std::size_t kNamed = 5;
 
+Status check_no_mount(const Directory& root, const PlanStep& step, const Directory& directory) {
+  ROLLBACK_ASSIGN(const Directory above, live_directory(root, parent_of(step.subject)));
+  ROLLBACK_ASSIGN(const FileStat outside, above.stat(""));
+  ROLLBACK_ASSIGN(const FileStat inside, directory.stat(""));
+  if (inside.mount_id == outside.mount_id) return {};
+  return fail(ErrorCode::kConflict, fmt::format("{} must go ({}), but something is mounted there; "
+                                                "unmount it",
+                                                step.subject, step.why));
+}
+
 Status check_emptied(const PreflightInput& input) {
   std::set<std::string> going;
   for (const auto& step : input.plan.steps)
@@ -25,6 +35,7 @@ Status check_emptied(const PreflightInput& input) {
   for (const auto& step : input.plan.steps) {
     if (step.action != StepAction::kRemoveDirectory) continue;
     ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, step.subject));
+    ROLLBACK_TRY(check_no_mount(input.root, step, directory));
     ROLLBACK_ASSIGN(const auto names, directory.list(""));
     for (const auto& name : names) {
       const auto path = step.subject + "/" + name;

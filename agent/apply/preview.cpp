@@ -22,7 +22,8 @@ class Preview {
   Preview(const PreviewInput& input, std::string live_root, Directory copy)
       : input_(input), live_root_(std::move(live_root)), copy_(std::move(copy)) {
     for (const auto& op : input.ops)
-      if (is_within(op.path, live_root_)) ops_.emplace(op.path, &op);
+      if (op.kind != FileOpKind::kDirectoryTime && is_within(op.path, live_root_))
+        ops_.emplace(op.path, &op);
   }
 
   Status fill() {
@@ -113,6 +114,7 @@ class Preview {
       }
       case FileOpKind::kRemove:
       case FileOpKind::kRemoveDirectory:
+      case FileOpKind::kDirectoryTime:
         return {};
     }
     return {};

@@ -54,6 +54,22 @@ Result<Mount> find_mount(const Directory& root, const std::string& path) {
   return mount;
 }
 
+// Making or removing `.rollback` leaves no trace in the directory above it, which may be managed.
+class KeptTime {
+ public:
+  static Result<KeptTime> of(const Directory& directory) {
+    ROLLBACK_ASSIGN(const FileStat stat, directory.stat(""));
+    return KeptTime(stat.mtime_ns);
+  }
+  Status set(const Directory& directory) const {
+    return apply_mtime(directory.calls(), directory.fd(), ns_, directory.path());
+  }
+
+ private:
+  explicit KeptTime(std::int64_t ns) : ns_(ns) {}
+  std::int64_t ns_;
+};
+
 }  // namespace
 
 std::string parent_of(const std::string& path) {
@@ -135,8 +151,10 @@ Status StageSet::make() {
   for (const auto& path : paths_) {
     const auto home = parent_of(path);
     ROLLBACK_ASSIGN(const ParentOf top, live_parent(*root_, home));
+    ROLLBACK_ASSIGN(const KeptTime time, KeptTime::of(top.directory));
     const auto made = top.directory.make_directory(top.name, 0700);
     if (!made && made.error().code != ErrorCode::kExists) return made;
+    if (made) ROLLBACK_TRY(time.set(top.directory));
     ROLLBACK_ASSIGN(const Directory stages, live_directory(*root_, home));
     ROLLBACK_ASSIGN(const auto old, stages.list(""));
     // The lock is ours, so no other run lives here.
@@ -175,7 +193,9 @@ Status StageSet::remove() {
     ROLLBACK_TRY(stages->remove_tree(paths_[i].substr(home.size() + 1)));
     ROLLBACK_TRY(stages->sync());
     ROLLBACK_ASSIGN(const ParentOf top, live_parent(*root_, home));
-    (void)top.directory.remove_directory(top.name);  // stays while another run's is in it
+    ROLLBACK_ASSIGN(const KeptTime time, KeptTime::of(top.directory));
+    const auto removed = top.directory.remove_directory(top.name);
+    if (removed) ROLLBACK_TRY(time.set(top.directory));  // else another run's is in it
   }
   return {};
 }

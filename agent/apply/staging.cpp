@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <optional>
+#include <set>
 #include <utility>
+
+#include "core/fs/holes.h"
 
 namespace rollback {
 
@@ -23,6 +25,7 @@ class Stager {
       if (step.phase != StepPhase::kCommit) continue;
       ROLLBACK_TRY(add(step));
     }
+    add_directory_times();
     ROLLBACK_TRY(input_.stages.sync());
     return std::move(ops_);
   }
@@ -39,6 +42,29 @@ class Stager {
     return {};
   }
 
+  // Of managed directories in which something moves; the time of others is that of the change.
+  void add_directory_times() {
+    std::set<std::string> touched;
+    for (const auto& op : ops_) touched.insert(parent_of(op.path));
+    for (const auto& path : touched) {
+      const Node* before = find_directory(input_.live, path);
+      const Node* after = find_directory(input_.target, path);
+      if (before == nullptr && after == nullptr) continue;
+      FileOp op;
+      op.kind = FileOpKind::kDirectoryTime;
+      op.path = path;
+      op.from.mtime_ns = (before != nullptr ? before : after)->meta.mtime_ns;
+      op.to.mtime_ns = (after != nullptr ? after : before)->meta.mtime_ns;
+      ops_.push_back(std::move(op));
+    }
+  }
+
+  static const Node* find_directory(const HostState& state, const std::string& path) {
+    const auto found = state.manifest.find(path);
+    const bool is_one = found != state.manifest.end() && found->second.kind == NodeKind::kDirectory;
+    return is_one ? &found->second : nullptr;
+  }
+
   // What capture leaves out (excluded names, sockets) would stop the commit half-way: told before.
   Status expect_nothing(const FileOp& op) {
     if (input_.live.manifest.contains(op.path)) return {};  // of another type, removed before
@@ -47,7 +73,7 @@ class Stager {
     return fail(ErrorCode::kConflict,
                 op.path +
                     " has to be written, and something that is not managed (an excluded name, "
-                    "a socket or a device) is in its place; move it away");
+                    "a socket, a device or a mount point) is in its place; move it away");
   }
 
   Status fill(StepAction action, FileOp& op, const Directory& stage, const std::string& slot) {
@@ -75,8 +101,7 @@ class Stager {
       case StepAction::kDirectoryMetadata: {
         op.kind = FileOpKind::kDirectoryMetadata;
         op.from = input_.live.manifest.at(op.path).meta;
-        ROLLBACK_ASSIGN(
-            op.to, with_owners_of_host(input_.target.manifest.at(op.path), op.path, input_.owners));
+        op.to = with_owners_of_host(input_.target.manifest.at(op.path), input_.owners);
         return {};
       }
       default:
@@ -98,7 +123,7 @@ class Stager {
       const auto [first, is_new] = first_of_group_.try_emplace(group->second, op);
       if (!is_new) return link(op, stage, first->second);
     }
-    ROLLBACK_ASSIGN(const FileMeta meta, with_owners_of_host(node, op.path, input_.owners));
+    const FileMeta meta = with_owners_of_host(node, input_.owners);
     if (node.kind == NodeKind::kSymlink) {
       ROLLBACK_TRY(stage.make_symlink(node.target, op.slot));
       ROLLBACK_TRY(stage.set_meta(op.slot, meta));
@@ -111,9 +136,12 @@ class Stager {
   Status write_content(const FileOp& op, const Directory& stage, const Node& node,
                        const FileMeta& meta) {
     ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
-    const auto written =
-        input_.content(node.content, [&](std::string_view piece) { return file.write_all(piece); });
+    HoleWriter holes(file);
+    const auto written = input_.content(node.content, [&](std::string_view piece) {
+      return node.sparse ? holes.add(piece) : file.write_all(piece);
+    });
     if (!written) return Failure(written.error().within("the content of " + op.path));
+    if (node.sparse) ROLLBACK_TRY(holes.finish());
     ROLLBACK_TRY(apply_meta(stage.calls(), file.fd(), meta, file.path()));
     ROLLBACK_TRY(file.sync());
     return file.close();
@@ -131,8 +159,7 @@ class Stager {
   }
 
   Status make_directory(FileOp& op, const Directory& stage) {
-    ROLLBACK_ASSIGN(
-        op.to, with_owners_of_host(input_.target.manifest.at(op.path), op.path, input_.owners));
+    op.to = with_owners_of_host(input_.target.manifest.at(op.path), input_.owners);
     ROLLBACK_TRY(stage.make_directory(op.slot, 0700));
     ROLLBACK_TRY(stage.set_meta(op.slot, op.to));
     ROLLBACK_TRY(stage.sync(op.slot));
@@ -153,19 +180,10 @@ class Stager {
 
 }  // namespace
 
-Result<FileMeta> with_owners_of_host(const Node& node, const std::string& path,
-                                     const OwnerNames& owners) {
+FileMeta with_owners_of_host(const Node& node, const OwnerNames& owners) {
   FileMeta meta = node.meta;
-  const auto number = [&](const std::string& name, std::optional<std::uint32_t> here,
-                          std::uint32_t recorded) -> Result<std::uint32_t> {
-    if (name.empty()) return recorded;
-    if (here) return *here;
-    return fail(ErrorCode::kInvalid, path + " belongs to '" + name +
-                                         "', an account that this host does not have; create it "
-                                         "first");
-  };
-  ROLLBACK_ASSIGN(meta.uid, number(node.user, owners.uid(node.user), meta.uid));
-  ROLLBACK_ASSIGN(meta.gid, number(node.group, owners.gid(node.group), meta.gid));
+  meta.uid = owners.uid(node.user).value_or(meta.uid);
+  meta.gid = owners.gid(node.group).value_or(meta.gid);
   return meta;
 }
 

@@ -28,10 +28,9 @@ struct StagingInput {
   const OwnerNames& owners;  // of this host
 };
 
-// The metadata of `node` with the numbers of this host; without recorded names, the numbers as they
-// are. kInvalid names an account that does not exist here.
-Result<FileMeta> with_owners_of_host(const Node& node, const std::string& path,
-                                     const OwnerNames& owners);
+// The metadata of `node` with the numbers that its owners' names have here; the recorded numbers
+// where they have none.
+FileMeta with_owners_of_host(const Node& node, const OwnerNames& owners);
 
 Result<std::vector<FileOp>> stage_contents(const StagingInput& input);
 

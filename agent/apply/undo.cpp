@@ -72,11 +72,13 @@ Result<Did> undo_directory(const Scene& scene) {
     return fail(ErrorCode::kExists, "something else stands where the directory was");
   if (!scene.there) ROLLBACK_TRY(directory.make_directory(name, 0700));
   // Also when it is there: a crash may have come between making it and this.
-  ROLLBACK_TRY(directory.set_meta(name, scene.op.from));
+  ROLLBACK_ASSIGN(const Directory made, directory.open_directory(name, Crossing::kAllow));
+  ROLLBACK_TRY(made.set_meta("", scene.op.from));
   return scene.there ? Did::kNothing : Did::kReversed;
 }
 
 Result<Did> undo_one(const Directory& root, const StageSet& stages, const FileOp& op) {
+  if (op.kind == FileOpKind::kDirectoryTime) return Did::kNothing;  // of set_times()
   auto parent = live_parent(root, op.path);
   if (!parent && is_no_directory(parent.error()) &&
       (op.kind == FileOpKind::kCreate || op.kind == FileOpKind::kMakeDirectory))
@@ -101,8 +103,19 @@ Result<Did> undo_one(const Directory& root, const StageSet& stages, const FileOp
     case FileOpKind::kRemoveDirectory:
     case FileOpKind::kDirectoryMetadata:
       return undo_directory(scene);
+    case FileOpKind::kDirectoryTime:
+      break;
   }
   return fail(ErrorCode::kBug, "an operation of an unknown kind");
+}
+
+// Every move into a directory has changed its time, so this comes after all of them.
+void set_times(const Directory& root, const std::vector<FileOp>& ops, FilesUndone& result) {
+  for (const auto& op : ops) {
+    if (op.kind != FileOpKind::kDirectoryTime) continue;
+    if (const auto set = set_directory_time(root, op, op.from.mtime_ns); !set)
+      result.differs.push_back(op.path + ": " + set.error().message);
+  }
 }
 
 }  // namespace
@@ -117,6 +130,7 @@ FilesUndone undo_files(const Directory& root, const StageSet& stages,
     else if (*did == Did::kReversed)
       ++result.reversed;
   }
+  set_times(root, ops, result);
   if (const auto synced = sync_touched(root, stages, ops); !synced)
     result.differs.push_back("not safely on disk: " + synced.error().message);
   return result;

@@ -138,6 +138,31 @@ void compare_enablement(const PlanInput& input, const std::vector<PlanStep>& fil
                                        unit.name, now->second, unit.enablement, input.to));
 }
 
+// What the target lists without holding it: whatever is there now is not judged by it.
+class Untold {
+ public:
+  explicit Untold(const HostState& target) : paths_(target.left_out) {}
+
+  [[nodiscard]] bool covers(std::string_view path) const {
+    if (paths_.empty()) return false;
+    for (std::string part(path); !part.empty(); part.resize(part.rfind('/')))
+      if (paths_.contains(part)) return true;
+    return false;
+  }
+  void warn(const HostState& live, const std::string& to,
+            std::vector<std::string>& warnings) const {
+    for (const auto& [path, kind] : paths_)
+      if (live.manifest.contains(path))
+        warnings.push_back(
+            fmt::format("{} is {} in {}, of which nothing is recorded: it is left "
+                        "as it is now",
+                        path, to_string(kind), to));
+  }
+
+ private:
+  const std::map<std::string, LeftOut>& paths_;
+};
+
 }  // namespace
 
 Result<Plan> make_plan(const PlanInput& input) {
@@ -149,8 +174,11 @@ Result<Plan> make_plan(const PlanInput& input) {
 
   Owners owners(input);
   ROLLBACK_TRY(owners.check_target(plan.warnings));
-  auto files = diff_files(
-      {input.live, input.target, input.to, [&](std::string_view path) { return owners.of(path); }});
+  const Untold untold(input.target);
+  untold.warn(input.live, input.to, plan.warnings);
+  auto files = diff_files({input.live, input.target, input.to, [&](std::string_view path) {
+                             return untold.covers(path) ? std::string() : owners.of(path);
+                           }});
   auto units = plan_units({input.live, input.target, input.specs, files, input.to});
   compare_enablement(input, files, plan.warnings);
 
