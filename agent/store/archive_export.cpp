@@ -48,6 +48,14 @@ class Walk {
   std::unordered_set<Digest> trees_;
 };
 
+// As a reader takes it.
+std::string printable_name(std::string_view host) {
+  std::string name(host.substr(0, 255));
+  for (char& c : name)
+    if (c < ' ' || c > '~') c = '?';
+  return name.empty() ? "?" : name;
+}
+
 class Exporter {
  public:
   Exporter(const SnapshotStore& snapshots, const BlobStore& blobs, ByteSink& sink,
@@ -66,7 +74,8 @@ class Exporter {
     ROLLBACK_TRY(pack_.add(RecordKind::kSnapshot, sha256(bytes), bytes));
     ROLLBACK_ASSIGN(const auto record, encode_revision(revision));
     ROLLBACK_TRY(pack_.add(RecordKind::kRevision, sha256(record), record));
-    ROLLBACK_TRY(pack_.add(RecordKind::kHost, sha256(host), host));
+    const std::string name = printable_name(host);
+    ROLLBACK_TRY(pack_.add(RecordKind::kHost, sha256(name), name));
     return pack_.finish();
   }
 

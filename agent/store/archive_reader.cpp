@@ -22,6 +22,11 @@ Result<std::size_t> PackReader::fill() {
   return got;
 }
 
+void PackReader::hash(std::string_view bytes) {
+  before_.update(bytes);
+  whole_.update(bytes);
+}
+
 // Grows with what comes, not with what was promised.
 Result<std::string> PackReader::take(std::size_t size) {
   std::string taken;
@@ -40,12 +45,12 @@ Result<std::optional<PackRecord>> PackReader::next() {
   if (!begun_) {
     ROLLBACK_ASSIGN(const auto begin, take(kArchiveHeaderSize));
     ROLLBACK_TRY(check_archive_header(begin));
-    hasher_.update(begin);
+    hash(begin);
     begun_ = true;
   }
   const std::uint64_t offset = bytes_;
   ROLLBACK_ASSIGN(const auto bytes, take(kRecordHeaderSize));
-  hasher_.update(bytes);
+  hash(bytes);
   PackRecord record;
   ROLLBACK_ASSIGN(record.header, decode_record_header(bytes));
   ROLLBACK_TRY(check_record_length(record.header));
@@ -55,7 +60,7 @@ Result<std::optional<PackRecord>> PackReader::next() {
   }
   if (++records_ > kMaxArchiveRecords) return damaged_archive("it holds too many records");
   ROLLBACK_ASSIGN(record.payload, take(record.header.length));
-  hasher_.update(record.payload);
+  hash(record.payload);
   index_.update(encode_index_entry(record.header, offset));
   return record;
 }
@@ -68,7 +73,7 @@ Status PackReader::finish(const RecordHeader& header, std::uint64_t offset) {
   for (std::size_t left = header.length; left > 0;) {
     ROLLBACK_ASSIGN(const auto piece, take(std::min(left, kPiece)));
     index.update(piece);
-    hasher_.update(piece);
+    hash(piece);
     left -= piece.size();
   }
   if (index.finish() != expected) return damaged_archive("its index does not fit its records");
@@ -77,10 +82,11 @@ Status PackReader::finish(const RecordHeader& header, std::uint64_t offset) {
   if (footer != ArchiveFooter{offset, records_})
     return damaged_archive("its end does not fit its records");
   const std::size_t hashed = kArchiveFooterSize - Digest::kSize;
-  hasher_.update(std::string_view(end).substr(0, hashed));
-  digest_ = hasher_.finish();
-  if (digest_.view() != std::string_view(end).substr(hashed))
+  hash(std::string_view(end).substr(0, hashed));
+  if (before_.finish().view() != std::string_view(end).substr(hashed))
     return damaged_archive("its hash is another");
+  whole_.update(std::string_view(end).substr(hashed));
+  digest_ = whole_.finish();
   ROLLBACK_ASSIGN(const std::size_t behind, fill());
   return behind == 0 ? Status() : damaged_archive("something follows its end");
 }

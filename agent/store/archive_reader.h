@@ -28,10 +28,11 @@ class PackReader {
   Result<std::optional<PackRecord>> next();
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }  // read so far
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
-  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }  // after the last
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }  // of all, after the last
 
  private:
   Result<std::string> take(std::size_t size);
+  void hash(std::string_view bytes);
   Result<std::size_t> fill();  // bytes that are waiting now
   Status finish(const RecordHeader& index, std::uint64_t offset);
 
@@ -41,8 +42,9 @@ class PackReader {
   std::uint64_t bytes_ = 0;
   std::uint64_t records_ = 0;
   bool begun_ = false;
-  Hasher hasher_;  // of everything before the last 32 bytes
-  Hasher index_;   // of the index as it must be
+  Hasher before_;  // of everything before the last 32 bytes
+  Hasher whole_;
+  Hasher index_;  // of the index as it must be
   Digest digest_;
 };
 

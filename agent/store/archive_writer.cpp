@@ -12,7 +12,8 @@ constexpr std::size_t kBuffer = 256 * 1024;
 }  // namespace
 
 Status PackWriter::flush() {
-  hasher_.update(buffer_);
+  before_.update(buffer_);
+  whole_.update(buffer_);
   ROLLBACK_TRY(sink_.write(buffer_));
   flushed_ += buffer_.size();
   buffer_.clear();
@@ -48,9 +49,10 @@ Result<PackWriter::Written> PackWriter::finish() {
   ROLLBACK_TRY(append(header, index_));
   ROLLBACK_TRY(put(encode_archive_footer(footer)));
   ROLLBACK_TRY(flush());
-  Written written{footer.records, flushed_ + Digest::kSize, hasher_.finish()};
-  ROLLBACK_TRY(sink_.write(written.digest.view()));
-  return written;
+  const Digest before = before_.finish();
+  ROLLBACK_TRY(sink_.write(before.view()));
+  whole_.update(before.view());
+  return Written{footer.records, flushed_ + Digest::kSize, whole_.finish()};
 }
 
 }  // namespace rollback

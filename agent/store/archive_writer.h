@@ -20,7 +20,7 @@ class PackWriter {
   struct Written {
     std::uint64_t records = 0;  // without the index
     std::uint64_t bytes = 0;
-    Digest digest;  // of everything before it; the last bytes of the pack
+    Digest digest;  // SHA-256 of all of these
   };
   Result<Written> finish();  // once
 
@@ -33,7 +33,8 @@ class PackWriter {
   std::string buffer_ = encode_archive_header(PackPurpose::kRelease);
   std::string index_;
   std::uint64_t flushed_ = 0;
-  Hasher hasher_;
+  Hasher before_;  // of everything before the last bytes
+  Hasher whole_;
 };
 
 }  // namespace rollback
