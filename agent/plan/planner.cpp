@@ -11,6 +11,7 @@
 
 #include "agent/plan/file_diff.h"
 #include "agent/plan/unit_steps.h"
+#include "agent/privilege.h"
 
 namespace rollback {
 
@@ -149,6 +150,8 @@ Result<Plan> make_plan(const PlanInput& input) {
 
   Owners owners(input);
   ROLLBACK_TRY(owners.check_target(plan.warnings));
+  for (const auto& [path, node] : input.target.manifest)
+    ROLLBACK_TRY(check_privilege(input.specs, path, node));
   auto files = diff_files(
       {input.live, input.target, input.to, [&](std::string_view path) { return owners.of(path); }});
   auto units = plan_units({input.live, input.target, input.specs, files, input.to});
