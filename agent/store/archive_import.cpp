@@ -40,6 +40,7 @@ class Importer {
   Result<Imported> run() {
     if (const auto damage = snapshots_.damage(); !damage.empty())
       return fail(ErrorCode::kCorrupt, "nothing was imported: " + damage);
+    const auto hold = snapshots_.hold();  // nothing refers to what is put, before the end
     for (;;) {
       ROLLBACK_ASSIGN(auto record, pack_.next());
       if (!record) break;
@@ -108,7 +109,7 @@ class Importer {
     if (!tree) return refused(tree.error());
     ROLLBACK_TRY(require_same("directory", encode_tree(*tree), bytes));
     ROLLBACK_TRY(check_.add_tree(id, *tree));
-    return snapshots_.put_tree(*tree);
+    return snapshots_.put_tree(id, bytes);
   }
 
   Status snapshot(const Digest& id, const std::string& bytes) {
