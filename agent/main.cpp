@@ -82,9 +82,13 @@ struct Store {
 
 struct Workers {
   explicit Workers(const Clock& clock)
-      : probes("probes", clock), queries("queries", clock), runs("runs", clock) {}
+      : probes("probes", clock),
+        queries("queries", clock),
+        transfers("transfers", clock),
+        runs("runs", clock) {}
   Worker probes;
   Worker queries;
+  Worker transfers;
   Worker runs;
 };
 
@@ -127,8 +131,8 @@ Status serve(const Arguments& arguments) {
   Workers workers(clock);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  Host host{identity.host, deps,         platform,        engine, hub,
-            health,        workers.runs, workers.queries, on_disk};
+  Host host{identity.host,     deps,   platform, engine, hub, health, workers.runs, workers.queries,
+            workers.transfers, on_disk};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
@@ -138,7 +142,8 @@ Status serve(const Arguments& arguments) {
       std::move(targets), std::move(link));
   ROLLBACK_TRY(workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15),
                                   [&] { finish_interrupted(host); }}));
-  ROLLBACK_ASSIGN(const auto socket, door_options(arguments.socket, options.operators_group));
+  ROLLBACK_ASSIGN(auto socket, door_options(arguments.socket, options.operators_group));
+  socket.takes_descriptors = true;
   ROLLBACK_TRY(agent.listen(socket));
   ROLLBACK_TRY(notify_ready());
   spdlog::info("ready: host {} ({}), {} resources", identity.host.name, identity.host.id.str(),

@@ -33,7 +33,7 @@ Result<End> Client::ask(const CommandBody& body, const std::function<void(const 
   ROLLBACK_ASSIGN(const auto frame, encode_envelope(envelope));
   auto connection = UnixClient::connect(asking_.socket);
   if (!connection) return Failure(explain(connection.error(), asking_));
-  if (const auto sent = connection->send(frame); !sent)
+  if (const auto sent = connection->send(frame, asking_.descriptor); !sent)
     return Failure(explain(sent.error(), asking_));
   for (;;) {
     if (interrupted_()) return fail(ErrorCode::kTimeout, "interrupted");

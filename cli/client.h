@@ -14,9 +14,10 @@ namespace rollback {
 
 // How one command ended for the person who typed it.
 struct Asking {
-  std::string socket;  // "/run/rollback-agent/agent.sock"
-  std::string daemon;  // "rollback-agent", for errors
-  std::string reason;  // -m
+  std::string socket;   // "/run/rollback-agent/agent.sock"
+  std::string daemon;   // "rollback-agent", for errors
+  std::string reason;   // -m
+  int descriptor = -1;  // goes with the request: an archive
 };
 
 class Client {

@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
   add_rollback(app, session);
   add_runs(app, session);
   add_retention(app, session);
+  add_archives(app, session);
   add_config(app, session);
   add_fleet(app, session);
   if (const auto good = check_arguments(app, argc, argv); !good) {

@@ -3,6 +3,7 @@
 option(ROLLBACK_WERROR "Warnings are errors" OFF)
 option(ROLLBACK_TESTS "Build the tests" OFF)
 option(ROLLBACK_BENCH "Build the benchmarks" OFF)
+option(ROLLBACK_FUZZ "Build the fuzzers, with clang" OFF)
 set(ROLLBACK_SANITIZE "" CACHE STRING "Value of -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 20)

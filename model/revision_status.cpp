@@ -41,6 +41,7 @@ class Replay {
         if (auto* const it = find(entry.to)) mark_blocked(*it, entry);
         return;
       case HistoryAction::kImport:
+        return imported(entry);
       case HistoryAction::kPrune:
         return;  // what it removed is not among the revisions, and no number is given out twice
     }
@@ -101,10 +102,20 @@ class Replay {
       become(*place, ReleaseStatus::kFailed);
       return;  // a red revision supersedes nothing: the older one stays the newest good one
     }
-    for (auto& it : known_)
-      if (it.status == ReleaseStatus::kAvailable && is_newer(*place, it))
-        it.status = ReleaseStatus::kSuperseded;
+    supersede_by(*place);
     become(*place, ReleaseStatus::kDeployed);
+  }
+
+  // Where the host is does not change, nor what is known of a revision that was here already.
+  void imported(const HistoryEntry& entry) {
+    const auto* const place = find(entry.to);
+    if (place != nullptr && place->revision.healthy) supersede_by(*place);
+  }
+
+  void supersede_by(const RevisionStatus& newer) {
+    for (auto& it : known_)
+      if (it.status == ReleaseStatus::kAvailable && is_newer(newer, it))
+        it.status = ReleaseStatus::kSuperseded;
   }
 
   void moved(const HistoryEntry& entry) {

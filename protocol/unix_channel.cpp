@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/unix_frame.h"
+#include "protocol/unix_rights.h"
 #include "protocol/unix_socket.h"
 
 namespace rollback {
@@ -26,6 +27,7 @@ struct Connection {
   int fd = -1;
   Principal principal;
   std::string inbox;
+  Descriptor descriptor;  // came with what is in the inbox
   std::deque<std::string> outbox;
   std::size_t sent_of_first = 0;  // bytes of outbox.front() the kernel has taken
   std::size_t queued = 0;         // bytes in outbox
@@ -65,14 +67,17 @@ bool flush(Connection& connection) {
   return true;
 }
 
-enum class Input { kOpen, kEnd };
+enum class Input { kOpen, kEnd, kUnwanted };
 
-Input read_some(Connection& connection) {
+Input read_some(Connection& connection, bool takes_descriptors) {
   std::string bytes(kBytesPerRound, '\0');
-  const ssize_t got = ::recv(connection.fd, bytes.data(), bytes.size(), 0);
-  if (got < 0) return errno == EAGAIN || errno == EINTR ? Input::kOpen : Input::kEnd;
-  connection.inbox.append(bytes, 0, static_cast<std::size_t>(got));
-  return got == 0 ? Input::kEnd : Input::kOpen;
+  auto got = receive_with_descriptor(connection.fd, bytes.data(), bytes.size());
+  if (got.size < 0) return errno == EAGAIN || errno == EINTR ? Input::kOpen : Input::kEnd;
+  connection.inbox.append(bytes, 0, static_cast<std::size_t>(got.size));
+  if (got.too_many || (got.descriptor && (!takes_descriptors || connection.descriptor)))
+    return Input::kUnwanted;
+  if (got.descriptor) connection.descriptor = std::move(got.descriptor);
+  return got.size == 0 ? Input::kEnd : Input::kOpen;
 }
 
 }  // namespace
@@ -102,6 +107,7 @@ class UnixDoor::Inner {
   Status send(ConnectionId to, std::string_view payload);
   void close_after_sending(ConnectionId id);
   void drop_idle();
+  Descriptor take_descriptor() { return std::move(arrived_); }
   [[nodiscard]] const DoorCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -124,6 +130,7 @@ class UnixDoor::Inner {
   OnFrame on_frame_;
   OnClose on_close_;
   DoorCounters counters_;
+  Descriptor arrived_;
   ConnectionId next_id_ = 1;
   std::map<ConnectionId, ConnectionPtr> connections_;
 };
@@ -173,7 +180,11 @@ void UnixDoor::Inner::serve(const ConnectionPtr& connection) {
   if (!flush(*connection)) return close(connection);
   if (connection->last_words && connection->outbox.empty()) return close(connection);
   if (had_output && connection->outbox.empty()) watch(connection);
-  const Input input = read_some(*connection);
+  const Input input = read_some(*connection, options_.takes_descriptors);
+  if (input == Input::kUnwanted) {
+    ++counters_.malformed;
+    return close(connection);
+  }
   deliver(*connection);
   if (connection->ended) return close(connection);
   if (input == Input::kOpen) return;
@@ -192,7 +203,9 @@ void UnixDoor::Inner::deliver(Connection& connection) {
     }
     if (!frame->has_value()) break;
     connection.waiting_since.reset();
+    arrived_ = std::move(connection.descriptor);
     on_frame_(connection.id, connection.principal, **std::move(frame));
+    arrived_.reset();
   }
   if (connection.ended || connection.last_words) rest = {};
   connection.inbox.erase(0, connection.inbox.size() - rest.size());
@@ -263,6 +276,7 @@ void UnixDoor::close_after_sending(ConnectionId connection) {
   inner_->close_after_sending(connection);
 }
 void UnixDoor::drop_idle() { inner_->drop_idle(); }
+Descriptor UnixDoor::take_descriptor() { return inner_->take_descriptor(); }
 const DoorCounters& UnixDoor::counters() const noexcept { return inner_->counters(); }
 
 }  // namespace rollback

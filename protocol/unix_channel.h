@@ -2,7 +2,8 @@
 // The local door: a unix stream socket with SO_PEERCRED. A frame is a 4-byte little-endian length
 // and as many bytes, at most WireLimits::kMaxFrame; a longer length closes the connection. One
 // request frame (an Envelope) at a time; answers are Reply frames. A client that closes its writing
-// half is gone.
+// half is gone. With a request frame's bytes one descriptor may come (SCM_RIGHTS), where the door
+// takes them.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "core/result.h"
 #include "protocol/permissions.h"
 #include "protocol/poller.h"
@@ -30,7 +32,7 @@ struct DoorLimits {
 struct DoorCounters {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;    // no room
-  std::uint64_t malformed = 0;  // oversized or truncated frames
+  std::uint64_t malformed = 0;  // oversized or truncated frames, descriptors nobody takes
 };
 
 struct DoorOptions {
@@ -38,6 +40,7 @@ struct DoorOptions {
   std::uint32_t mode = 0660;                  // of the socket file
   std::optional<std::uint32_t> operator_gid;  // also becomes the socket file's group
   DoorLimits limits;
+  bool takes_descriptors = false;  // one for each frame; who sends another is dropped
 };
 
 // Accepts connections and moves frames, on one Poller's thread. The callbacks run from
@@ -60,6 +63,8 @@ class UnixDoor {
   Status send(ConnectionId to, std::string_view frame);
   void close_after_sending(ConnectionId connection);
   void drop_idle();  // call about once a second
+  // What came with the frame that on_frame is given now: once, and none at any other time.
+  Descriptor take_descriptor();
   [[nodiscard]] const DoorCounters& counters() const noexcept;
 
  private:
@@ -76,7 +81,8 @@ class UnixClient {
   UnixClient(UnixClient&& other) noexcept;
   UnixClient& operator=(UnixClient&& other) noexcept;
   ~UnixClient();
-  Status send(std::string_view frame);  // kTimeout when the daemon takes nothing for 10 s
+  // kTimeout when the daemon takes nothing for 10 s. `descriptor` goes with it; -1: none.
+  Status send(std::string_view frame, int descriptor = -1);
   // kTimeout when nothing whole came within `deadline`; kNotFound when the other side closed.
   Result<std::string> receive(Duration deadline);
   [[nodiscard]] int fd() const noexcept { return fd_; }

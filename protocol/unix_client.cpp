@@ -11,6 +11,7 @@
 #include "protocol/deadline.h"
 #include "protocol/unix_channel.h"
 #include "protocol/unix_frame.h"
+#include "protocol/unix_rights.h"
 #include "protocol/unix_socket.h"
 
 namespace rollback {
@@ -60,11 +61,14 @@ UnixClient::~UnixClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Status UnixClient::send(std::string_view payload) {
+Status UnixClient::send(std::string_view payload, int descriptor) {
   ROLLBACK_ASSIGN(const std::string frame, make_frame(payload));
   std::size_t done = 0;
   while (done < frame.size()) {
-    const ssize_t sent = ::send(fd_, frame.data() + done, frame.size() - done, MSG_NOSIGNAL);
+    const auto rest = std::string_view(frame).substr(done);
+    const ssize_t sent = done == 0 && descriptor >= 0
+                             ? send_with_descriptor(fd_, rest, descriptor)
+                             : ::send(fd_, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       done += static_cast<std::size_t>(sent);
     } else if (errno == EPIPE || errno == ECONNRESET) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture/file_reader.h"
 
-#include <sys/stat.h>
-
-#include <algorithm>
 #include <variant>
 
+#include "agent/privilege.h"
 #include "agent/store/blob_format.h"
 
 namespace rollback {
@@ -19,21 +17,11 @@ bool is_same_file(const FileStat& a, const FileStat& b) {
          a.ctime_ns == b.ctime_ns;
 }
 
-bool is_setuid(const ReadFile& file) { return (file.stat.mode & S_ISUID) != 0; }
-bool is_setgid(const ReadFile& file) {
-  return (file.stat.mode & S_ISGID) != 0 && (file.stat.mode & S_IXGRP) != 0;
-}
-
 Status require_plain(const ReadFile& file, const ResourceSpec& spec, const std::string& path) {
-  if (!is_privileged(file)) return {};
-  const auto& allowed = spec.allow_setuid;
-  if (std::find(allowed.begin(), allowed.end(), path) != allowed.end()) return {};
-  return fail(ErrorCode::kDenied, path +
-                                      (is_setuid(file)   ? " is setuid"
-                                       : is_setgid(file) ? " is setgid"
-                                                         : " carries file capabilities") +
-                                      "; add it to 'allow_setuid' (" + spec.where +
-                                      ") if it should be");
+  const auto privilege = privilege_of(file.stat.mode, file.xattrs);
+  if (privilege.empty() || allows_privilege(spec, path)) return {};
+  return fail(ErrorCode::kDenied, path + std::string(privilege) + "; add it to 'allow_setuid' (" +
+                                      spec.where + ") if it should be");
 }
 
 enum class Unread { kChanged, kNotItsSize };
@@ -66,7 +54,7 @@ Result<Reading> read_once(const FileToRead& wanted, const ResourceSpec& spec, Co
 }  // namespace
 
 bool is_privileged(const ReadFile& file) {
-  return is_setuid(file) || is_setgid(file) || file.xattrs.contains("security.capability");
+  return !privilege_of(file.stat.mode, file.xattrs).empty();
 }
 
 Failure vanished(const std::string& path) {

@@ -11,6 +11,7 @@
 
 #include "agent/plan/file_diff.h"
 #include "agent/plan/unit_steps.h"
+#include "agent/privilege.h"
 
 namespace rollback {
 
@@ -174,6 +175,8 @@ Result<Plan> make_plan(const PlanInput& input) {
 
   Owners owners(input);
   ROLLBACK_TRY(owners.check_target(plan.warnings));
+  for (const auto& [path, node] : input.target.manifest)
+    ROLLBACK_TRY(check_privilege(input.specs, path, node));
   const Untold untold(input.target);
   untold.warn(input.live, input.to, plan.warnings);
   auto files = diff_files({input.live, input.target, input.to, [&](std::string_view path) {

@@ -35,7 +35,8 @@ Status Agent::listen(const DoorOptions& socket) {
                   UnixDoor::listen(
                       deps_.poller, deps_.clock, socket,
                       [this](ConnectionId from, const Principal& sender, const std::string& frame) {
-                        if (!door_.handle(sender, frame, from)) socket_->close_after_sending(from);
+                        if (!door_.handle(sender, frame, from, socket_->take_descriptor()))
+                          socket_->close_after_sending(from);
                       },
                       [this](ConnectionId from) { door_.closed(from); }));
   return {};

@@ -17,12 +17,39 @@ constexpr Duration kCapturing = std::chrono::minutes(30);
 // A run's own timeout bounds it; undo is never cut, so the watchdog waits longer.
 constexpr Duration kBeyondTimeout = std::chrono::minutes(15);
 
+// Nothing but an archive's bytes comes or goes through a descriptor.
+Status check_descriptor(const CommandBody& body, const Descriptor& descriptor) {
+  const bool wanted =
+      std::holds_alternative<ExportRequest>(body) || std::holds_alternative<ImportRequest>(body);
+  if (wanted == bool(descriptor)) return {};
+  return fail(ErrorCode::kInvalid,
+              "'" + std::string(name_of(body)) +
+                  (wanted ? "' needs the archive's descriptor; use 'rollbackctl " +
+                                std::string(name_of(body)) + "' on this host"
+                          : "' takes no descriptor"));
+}
+
 }  // namespace
 
 Door::Door(Host& host, Outbox& outbox, std::function<std::string()> link_state)
     : host_(host), outbox_(outbox), link_state_(std::move(link_state)) {}
 
-bool Door::handle(const Principal& sender, std::string_view envelope, const Destination& from) {
+Door::~Door() {
+  for (const auto& transfer : transfers_)
+    if (const auto passed = transfer.passed.lock()) passed->gone = true;
+}
+
+void Door::closed(const Destination& destination) {
+  host_.hub.forget(destination);
+  std::erase_if(transfers_, [&](const Transfer& transfer) {
+    const auto passed = transfer.passed.lock();
+    if (passed && transfer.asker == destination) passed->gone = true;
+    return !passed || passed->gone;
+  });
+}
+
+bool Door::handle(const Principal& sender, std::string_view envelope, const Destination& from,
+                  Descriptor descriptor) {
   const auto opened = decode_envelope(envelope);
   auto command = opened ? decode_command(opened->payload) : tl::unexpected(opened.error());
   if (!command) {
@@ -37,11 +64,17 @@ bool Door::handle(const Principal& sender, std::string_view envelope, const Dest
     stream->fail(ExitCode::kDenied, allowed.error());
     return true;
   }
+  if (const auto fits = check_descriptor(command->body, descriptor); !fits) {
+    ++refusals_.malformed;
+    stream->fail(ExitCode::kUsage, fits.error());
+    return true;
+  }
   Asked asked;
   asked.actor = sender.role == Role::kCoordinator ? "coordinator: " + command->actor : sender.name;
   asked.reason = command->reason;
   asked.command = command->id;
-  dispatch(*std::move(command), asked, stream);
+  dispatch(*command, {asked, stream, " by " + asked.actor,
+                      descriptor ? std::make_shared<Passed>(std::move(descriptor)) : nullptr});
   return true;
 }
 
@@ -72,8 +105,16 @@ void Door::on_query_thread(std::string what, const StreamPtr& stream, std::funct
     stream->fail(ExitCode::kLocked, posted.error());
 }
 
-void Door::dispatch(Command command, const Asked& asked, const StreamPtr& stream) {
-  const Call call{asked, stream, " by " + asked.actor};
+void Door::on_transfer_thread(std::string what, const Call& call, std::function<void()> job) {
+  const Duration longest = PassedLimits().whole + kBeyondTimeout;
+  if (const auto posted = host_.transfer_worker.post({std::move(what), longest, std::move(job)});
+      !posted)
+    return call.stream->fail(ExitCode::kLocked, posted.error());
+  std::erase_if(transfers_, [](const Transfer& it) { return it.passed.expired(); });
+  transfers_.push_back({call.stream->to(), call.passed});
+}
+
+void Door::dispatch(const Command& command, const Call& call) {
   std::visit([&](const auto& request) { serve(request, call); }, command.body);
 }
 
@@ -175,6 +216,17 @@ void Door::serve(const CommitRequest& r, const Call& call) {
 void Door::serve(const ForgetRequest& r, const Call& call) {
   on_run_thread("forgetting run " + r.run.str(), kReading, call.stream,
                 [&host = host_, r, s = call.stream] { forget_verb(host, r, *s); });
+}
+
+void Door::serve(const ExportRequest& r, const Call& call) {
+  on_transfer_thread("an export of " + r.revision + call.by, call,
+                     [&host = host_, r, call] { export_verb(host, r, call.passed, *call.stream); });
+}
+
+void Door::serve(const ImportRequest&, const Call& call) {
+  on_transfer_thread("an import" + call.by, call, [&host = host_, call] {
+    import_verb(host, call.asked, call.passed, *call.stream);
+  });
 }
 
 }  // namespace rollback

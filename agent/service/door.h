@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/service/host.h"
 #include "agent/service/verbs.h"
@@ -22,22 +23,28 @@ class Door {
  public:
   // `link_state` is the link's words for `status`.
   Door(Host& host, Outbox& outbox, std::function<std::string()> link_state);
+  ~Door();  // ends the transfers
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
 
-  // False when the bytes were no request at all: the transport drops the sender.
-  bool handle(const Principal& sender, std::string_view envelope, const Destination& from);
-  // Nobody listens there any more; runs go on.
-  void closed(const Destination& destination) { host_.hub.forget(destination); }
+  // False when the bytes were no request at all: the transport drops the sender. `descriptor` came
+  // with them, for an archive.
+  bool handle(const Principal& sender, std::string_view envelope, const Destination& from,
+              Descriptor descriptor = Descriptor());
+  // Nobody listens there any more; runs go on, transfers end.
+  void closed(const Destination& destination);
   [[nodiscard]] const DoorRefusals& refusals() const noexcept { return refusals_; }
 
  private:
   Status accept_from_coordinator(const Command& command);
-  void dispatch(Command command, const Asked& asked, const StreamPtr& stream);
 
   struct Call {
     Asked asked;
     StreamPtr stream;
-    std::string by;  // " by root (uid 0)"
+    std::string by;    // " by root (uid 0)"
+    PassedPtr passed;  // of an export or import
   };
+  void dispatch(const Command& command, const Call& call);
   // One for each verb: which thread serves it.
   void serve(const StatusRequest& request, const Call& call);
   void serve(const RunAbortRequest& request, const Call& call);
@@ -58,6 +65,8 @@ class Door {
   void serve(const CommitRequest& request, const Call& call);
   void serve(const ForgetRequest& request, const Call& call);
   void serve(const MarkRequest& request, const Call& call);
+  void serve(const ExportRequest& request, const Call& call);
+  void serve(const ImportRequest& request, const Call& call);
   template <typename Other>
   void serve(const Other& request, const Call& call) {
     call.stream->fail(ExitCode::kDenied,
@@ -67,12 +76,18 @@ class Door {
   void on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
                      std::function<void()> job);
   void on_query_thread(std::string what, const StreamPtr& stream, std::function<void()> job);
+  void on_transfer_thread(std::string what, const Call& call, std::function<void()> job);
 
   Host& host_;
   Outbox& outbox_;
   std::function<std::string()> link_state_;
   DoorRefusals refusals_;
-  Duration prepared_timeout_{};  // of the run that was prepared last: what its commit may take
+  struct Transfer {
+    Destination asker;
+    std::weak_ptr<Passed> passed;
+  };
+  std::vector<Transfer> transfers_;  // waiting and running
+  Duration prepared_timeout_{};      // of the run that was prepared last: what its commit may take
   WallTime latest_;  // the latest time seen: a clock stepped back revives no expired command
 };
 

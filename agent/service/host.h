@@ -45,8 +45,9 @@ struct Host {
   RollbackEngine& engine;  // run thread only, except holder()
   RunHub& hub;
   HealthMonitor& health;
-  Worker& run_worker;    // captures, plans, runs: whatever touches the host's files or units
-  Worker& query_worker;  // reads of the store
+  Worker& run_worker;       // captures, plans, runs: whatever touches the host's files or units
+  Worker& query_worker;     // reads of the store
+  Worker& transfer_worker;  // archives, at the pace of who is at their other end
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
   DeployedRevision deployed{};                                         // loop thread only
   CaptureProgress last_capture{};  // what the next one is expected to come to; run thread only

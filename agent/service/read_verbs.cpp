@@ -34,9 +34,13 @@ void count_below(const Manifest& manifest, const ManagedPath& managed, ResourceI
 
 }  // namespace
 
-Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text) {
+Result<Revision> find_revision(const SnapshotStore& snapshots, const std::string& text) {
   ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
-  ROLLBACK_ASSIGN(const auto revision, find_revision(known, text));
+  return find_revision(known, text);
+}
+
+Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text) {
+  ROLLBACK_ASSIGN(const auto revision, find_revision(snapshots, text));
   return snapshots.load_state(revision.snapshot);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/service/host.h"
+#include "agent/service/passed_stream.h"
 #include "protocol/commands.h"
 
 namespace rollback {
@@ -17,6 +18,10 @@ struct Asked {
   std::string reason;
   CommandId command;
 };
+
+// transfer thread
+void export_verb(Host& host, const ExportRequest& request, const PassedPtr& passed, Stream& stream);
+void import_verb(Host& host, const Asked& asked, const PassedPtr& passed, Stream& stream);
 
 // run thread
 void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& asked, Stream& stream);
@@ -41,6 +46,7 @@ void mark_verb(Host& host, const MarkRequest& request, const Asked& asked, Strea
 
 // Named by people: "v2.4.1" is the newest of that label whatever its status. kNotFound otherwise.
 Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text);
+Result<Revision> find_revision(const SnapshotStore& snapshots, const std::string& text);
 Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots);
 
 // loop thread: answers at once

@@ -129,6 +129,10 @@ bool is_chunk_list(std::string_view packed) noexcept {
   return !packed.empty() && static_cast<BlobEncoding>(packed[0]) == BlobEncoding::kChunks;
 }
 
+std::uint64_t declared_size(std::string_view packed) noexcept {
+  return packed.size() < kHeaderSize ? 0 : take_number(packed.substr(1, 8));
+}
+
 Result<std::variant<std::string, ChunkList>> unpack_blob(const Digest& content,
                                                          std::string_view packed) {
   if (packed.size() < kHeaderSize) return damaged("it is too short");

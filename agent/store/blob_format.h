@@ -33,6 +33,9 @@ Result<std::string_view> pack_blob(std::string_view content, std::string& room);
 // a byte changed, is kCorrupt when it is unpacked.
 std::string pack_chunks(const Digest& content, const ChunkList& chunks);
 bool is_chunk_list(std::string_view packed) noexcept;
+// Bytes of content that it says it holds, before anything of it was checked; 0 when it is too
+// short.
+std::uint64_t declared_size(std::string_view packed) noexcept;
 // What is stored under `content`, a whole content or its list. kCorrupt for anything the functions
 // above cannot have made. Memory is bounded by the declared size, which is believed only up to
 // kMaxBlobSize and up to the highest ratio that zstd reaches. A whole content is not hashed here.

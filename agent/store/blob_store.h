@@ -34,6 +34,14 @@ class BlobStore {
   // The chunks it is made of; none when it is stored whole.
   Result<ChunkList> chunks(const Digest& digest) const;
 
+  // In the stored form (blob_format.h), for moving it to another store without packing it again
+  // (blob_moves.cpp).
+  // What is stored under `digest`, checked like what read() gives out; of a list, the list only.
+  Result<std::string> packed(const Digest& digest) const;
+  // Bulk. Puts what came in that form after it was unpacked and hashed, of a list after every chunk
+  // it names was read from here and the whole was hashed: kCorrupt when it is not `digest`.
+  Status adopt(const Digest& digest, std::string packed);
+
  private:
   friend class BlobWriter;
   using Stored = std::variant<std::string, ChunkList>;

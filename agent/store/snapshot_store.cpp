@@ -256,7 +256,7 @@ Status SnapshotStore::collect(const Digest& tree, const std::string& path, HostS
   return {};
 }
 
-Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
+Result<Snapshot> SnapshotStore::load_snapshot(const SnapshotId& id) const {
   const std::string name = "snapshot " + id.short_str();
   ROLLBACK_ASSIGN(const auto bytes, database_.get(Table::kSnapshots, id.digest.view()));
   if (!bytes) return fail(ErrorCode::kNotFound, name + " is not stored");
@@ -267,7 +267,12 @@ Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
   if (!snapshot)
     return database_.note_damage(Table::kSnapshots, id.digest.view(),
                                  snapshot.error().within(name).message);
-  HostState state{std::move(*snapshot), id, {}, {}, {}};
+  return snapshot;
+}
+
+Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
+  ROLLBACK_ASSIGN(auto snapshot, load_snapshot(id));
+  HostState state{std::move(snapshot), id, {}, {}, {}};
   state.content_root = content_root(state.snapshot);
   for (const auto& resource : state.snapshot.resources) {
     for (const auto& managed : resource.paths) {
@@ -275,7 +280,7 @@ Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
       state.manifest.insert_or_assign(managed.path, *managed.node);
       if (managed.node->kind != NodeKind::kDirectory) continue;
       const auto status = collect(managed.node->content, managed.path, state);
-      if (!status) return Failure(status.error().within(name));
+      if (!status) return Failure(status.error().within("snapshot " + id.short_str()));
     }
   }
   return state;

@@ -68,6 +68,7 @@ class SnapshotStore {
   ScanCache& scans() noexcept { return scans_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
   [[nodiscard]] std::string damage() const { return database_.damage(); }
+  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.
   Result<HostState> load_state(const SnapshotId& id) const;

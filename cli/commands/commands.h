@@ -18,6 +18,7 @@ void add_readers(CLI::App& app, Session& session);    // history show diff plan 
 void add_rollback(CLI::App& app, Session& session);   // rollback undo
 void add_runs(CLI::App& app, Session& session);       // run list show watch abort
 void add_retention(CLI::App& app, Session& session);  // pin unpin block unblock prune
+void add_archives(CLI::App& app, Session& session);   // export import
 void add_config(CLI::App& app, Session& session);     // config check
 void add_fleet(CLI::App& app, Session& session);      // fleet --to and what is below it
 void add_hosts(CLI::App& fleet, Session& session);    // fleet hosts

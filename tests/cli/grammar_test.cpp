@@ -23,6 +23,7 @@ std::string complaint(std::vector<const char*> arguments) {
   add_readers(app, fixture.session);
   add_rollback(app, fixture.session);
   add_runs(app, fixture.session);
+  add_archives(app, fixture.session);
   add_config(app, fixture.session);
   add_fleet(app, fixture.session);
   arguments.insert(arguments.begin(), "rollbackctl");

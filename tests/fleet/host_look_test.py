@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -20,7 +21,7 @@ from rig import differences  # noqa: E402
 KEY = "/etc/shop/keys/session.key"
 NOISE = "/etc/shop/noise.bin"
 FORMATS = ("table", "json", "jsonl", "yaml")
-VERBS = ("snapshot", "history", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
+VERBS = ("snapshot", "history", "export", "import", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
          "run show", "run watch", "run abort", "config", "config check", "fleet", "fleet snapshot", "fleet run watch")
 # what is typed, a word of the sentence
 MISTAKES = (("stauts", "status"), ("run wach", "watch"), ("frobnicate", "--help"), ("status --frobnicate", "--frobnicate"),
@@ -233,6 +234,33 @@ class Verify(Look):
             for words in (("history",), ("show", "v2.4.1"), ("diff", "v2.4.1"), ("status",)):
                 self.assertEqual(self.host.ask(*words).code, 0, words)
         self.assertEqual(self.host.ask("verify", "v2.4.1").code, 0)
+
+
+class Archives(Look):
+    ARCHIVE = "/root/v2.4.1.archive"
+
+    def test_a_release_goes_to_a_file_and_into_a_pipe_and_is_known_again(self):
+        written = self.host.must("export", "v2.4.1", self.ARCHIVE).one("archive")
+        kept = self.host.path(self.ARCHIVE).read_bytes()
+        self.assertEqual((written["bytes"], written["sha256"]), (len(kept), hashlib.sha256(kept).hexdigest()))
+        export = self.host.fleet.machine(HOST).enter_command(("rollbackctl", "export", "v2.4.1"))
+        piped = subprocess.run([str(word) for word in export], capture_output=True, check=True)
+        self.assertEqual(piped.stdout, kept)
+        with subprocess.Popen(["cat", self.host.path(self.ARCHIVE)], stdout=subprocess.PIPE) as cat:
+            done = self.host.run("rollbackctl", "-o", "json", "import", stdin=cat.stdout)
+        self.assertFalse(json.loads(done.stdout)["items"][-1]["changed"], done)
+        entry = self.host.must("history").of("history")[-1]
+        self.assertEqual((entry["action"], entry["to"]), ("import", "v2.4.1"), entry)
+        self.assertIn("exported by", entry["reason"])
+
+    def test_a_damaged_one_is_refused(self):
+        self.host.must("export", "v2.4.1", self.ARCHIVE)
+        path = self.host.path(self.ARCHIVE)
+        path.write_bytes(path.read_bytes()[:-1000])
+        with self.nothing_changes():
+            done = self.host.ask("import", self.ARCHIVE)
+        self.assertEqual(done.code, 2, done)
+        self.assert_sentence(done.words, "damaged", "nothing was imported")
 
 
 class Health(Look):

@@ -174,6 +174,16 @@ TEST(RevisionStatus, UndoingToAnUnrecordedOriginBlocksNothing) {
   EXPECT_EQ(host.resolve(std::string(kRun)), kRun);
 }
 
+TEST(RevisionStatus, AnImportBringsATargetAndDoesNotMoveTheHost) {
+  auto host = Host().snapshot("v2.4.1").snapshot("v2.5.0").record("v2.4.1@2");
+  host.entry(HistoryAction::kImport, "v2.5.0", "v2.4.1@2");
+  EXPECT_EQ(host.status("v2.5.0"), "deployed");
+  EXPECT_EQ(host.status("v2.4.1"), "superseded");
+  EXPECT_EQ(host.resolve("v2.4.1"), "v2.4.1@2");
+  host.entry(HistoryAction::kImport, "v2.5.0", "v2.5.0");  // known already
+  EXPECT_EQ(host.status("v2.5.0"), "deployed");
+}
+
 TEST(RevisionStatus, OlderRevisionRolledBackToIsTheNewestGoodOneAfterwards) {
   const auto host = Host()
                         .snapshot("v2.4.1")

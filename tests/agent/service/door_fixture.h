@@ -53,6 +53,7 @@ class DoorTest : public ::testing::Test {
                                     health_,
                                     run_worker_,
                                     query_worker_,
+                                    transfer_worker_,
                                     [this] {
                                       return ConfigurationOnDisk{options_, true};
                                     }});
@@ -133,6 +134,7 @@ class DoorTest : public ::testing::Test {
   std::unique_ptr<Host> host_;
   std::unique_ptr<Door> door_;
   Worker query_worker_{"queries", clock_};
+  Worker transfer_worker_{"transfers", clock_};
   Worker run_worker_{"runs", clock_};  // joined first: its jobs use everything above
 };
 
