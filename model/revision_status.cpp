@@ -108,11 +108,11 @@ class Replay {
 
   // Where the host is does not change, nor what is known of a revision that was here already.
   void imported(const HistoryEntry& entry) {
-    const auto* const place = find(entry.to);
+    const auto* const place = find_place(entry.to);
     if (place != nullptr && place->revision.healthy) supersede_by(*place);
   }
 
-  void supersede_by(const RevisionStatus& newer) {
+  void supersede_by(const Known& newer) {
     for (auto& it : known_)
       if (it.status == ReleaseStatus::kAvailable && is_newer(newer, it))
         it.status = ReleaseStatus::kSuperseded;

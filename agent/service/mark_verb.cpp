@@ -39,7 +39,7 @@ Result<RevisionStatus> find_marked(const std::vector<RevisionStatus>& known,
     const auto& have = it->revision.name;
     if (have != name && (name.number() != 0 || have.label() != name.label())) continue;
     if (found == nullptr) found = &*it;
-    if (mark.set || it->*mark.flag) return *it;
+    if (mark.set || (*it).*mark.flag) return *it;
   }
   if (found != nullptr) return *found;
   return fail(ErrorCode::kNotFound,
@@ -80,7 +80,7 @@ void mark_verb(Host& host, const MarkRequest& request, const Asked& asked, Strea
   // What a rollback left is allowed again by going back to it; blocked by hand it is not.
   const bool by_rollback = found->status == ReleaseStatus::kRolledBack;
   const bool changes =
-      found->*mark.flag != mark.set || (by_rollback && mark.action == HistoryAction::kBlock);
+      (*found).*mark.flag != mark.set || (by_rollback && mark.action == HistoryAction::kBlock);
   if (changes) {
     if (const auto status = append(host, mark, name, asked); !status) return refuse(status.error());
     found = look_again(host, found->revision.name);

@@ -111,6 +111,12 @@ Result<std::string_view> pack_blob(std::string_view content, std::string& room) 
   return std::string_view(room).substr(0, kHeaderSize + size);
 }
 
+Result<std::string> pack_blob(std::string_view content) {
+  std::string room;
+  ROLLBACK_ASSIGN(const auto packed, pack_blob(content, room));
+  return std::string(packed);
+}
+
 std::string pack_chunks(const Digest& content, const ChunkList& chunks) {
   std::uint64_t size = 0;
   std::string entries;

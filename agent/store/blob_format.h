@@ -29,6 +29,7 @@ using ChunkList = std::vector<Chunk>;
 // A view of `room`, which grows as needed and is best kept for the next. kInvalid above
 // kMaxBlobSize.
 Result<std::string_view> pack_blob(std::string_view content, std::string& room);
+Result<std::string> pack_blob(std::string_view content);
 // `content` is the hash of the whole, which the list is bound to: a list under another key, or with
 // a byte changed, is kCorrupt when it is unpacked.
 std::string pack_chunks(const Digest& content, const ChunkList& chunks);

@@ -26,7 +26,7 @@ class FileSystemSyncTest : public ::testing::Test {
 };
 
 TEST_F(FileSystemSyncTest, IsForFileSystemsThatTellOfFailedWrites) {
-  for (const long type : {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC}) {
+  for (const long type : {long{EXT4_SUPER_MAGIC}, long{XFS_SUPER_MAGIC}, long{BTRFS_SUPER_MAGIC}}) {
     const auto sync = begin(type);
     ASSERT_TRUE(sync && *sync);
     EXPECT_TRUE((*sync)->sync());

@@ -57,7 +57,9 @@ class TreeHost final : public RollbackTest {
     const bool red = dice_.below(8) == 0;
     const auto run = go(RunKind::kRollback, release, recorded, changed, red);
     if (run.empty()) return;
-    if (changed.empty() && state.left_out.empty()) EXPECT_EQ(capture_now().id, state.id);
+    if (changed.empty() && state.left_out.empty()) {
+      EXPECT_EQ(capture_now().id, state.id);
+    }
     const SeenTree restored = look();
     if (dice_.below(3) == 0) (void)go(RunKind::kUndo, "run:" + run, changed, restored, false);
   }
