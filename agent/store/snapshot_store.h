@@ -44,8 +44,6 @@ class SnapshotStore {
 
   // For what a revision refers to already: a snapshot that was found damaged is put again.
   Status put_snapshot(const Snapshot& snapshot);
-  // Its own bytes, without what it refers to: kNotFound or kCorrupt.
-  Status check_snapshot(const SnapshotId& id) const;
 
   struct Recorded {
     Revision revision;
@@ -73,12 +71,9 @@ class SnapshotStore {
   ScanCache& scans() noexcept { return scans_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
   [[nodiscard]] std::string damage() const { return database_.damage(); }
-<<<<<<< HEAD
-  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
-=======
   // False: nothing will be recorded until somebody repairs the store, so nobody should wait for it.
   [[nodiscard]] bool takes_writes() const noexcept { return database_.takes_writes(); }
->>>>>>> d44bbd2 (agent/store: a check of all that is stored, which can be interrupted)
+  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.
   Result<HostState> load_state(const SnapshotId& id) const;
@@ -86,12 +81,7 @@ class SnapshotStore {
   Result<std::vector<std::string>> missing_paths(const HostState& state) const;
 
  private:
-<<<<<<< HEAD
   Status collect(const Digest& tree, const std::string& path, HostState& state) const;
-=======
-  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
-  Status collect(const Digest& tree, const std::string& path, Manifest& manifest) const;
->>>>>>> d44bbd2 (agent/store: a check of all that is stored, which can be interrupted)
 
   Database& database_;
   BlobStore& blobs_;
