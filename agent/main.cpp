@@ -102,7 +102,8 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
   ROLLBACK_TRY(decide_files(root, state));
   ROLLBACK_TRY(prove_ready(root, options));
-  ROLLBACK_ASSIGN(auto database, Database::open(arguments.state + "/store"));
+  ROLLBACK_ASSIGN(auto database, Database::open_or_degrade(arguments.state + "/store"));
+  if (const auto damage = database->damage(); !damage.empty()) spdlog::error("{}", damage);
   Store store(*database);
   ROLLBACK_ASSIGN(const auto identity, load_identity(state, options, clock, random));
   ROLLBACK_ASSIGN(const auto run_systemd, Systemd::connect(clock, random));
@@ -131,8 +132,13 @@ Status serve(const Arguments& arguments) {
   Workers workers(clock);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  Host host{identity.host,     deps,   platform, engine, hub, health, workers.runs, workers.queries,
-            workers.transfers, on_disk};
+  ScrubDesk scrubs(*database, clock);
+  Host host{identity.host,     deps,
+            platform,          engine,
+            hub,               health,
+            workers.runs,      workers.queries,
+            workers.transfers, *database,
+            scrubs,            on_disk};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
@@ -148,7 +154,9 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_TRY(notify_ready());
   spdlog::info("ready: host {} ({}), {} resources", identity.host.name, identity.host.id.str(),
                options.resources.size());
-  ROLLBACK_TRY(agent.run());
+  const Status ran = agent.run();
+  scrubs.stop();  // it uses the host
+  ROLLBACK_TRY(ran);
   (void)notify_stopping();
   return {};
 }

@@ -66,6 +66,10 @@ Result<Revision> target_of(RunKind kind, const RevisionName& name,
 }  // namespace
 
 Result<Comparison> compare_with(const RunDeps& deps, const std::string& to, RunKind kind) {
+  if (to.empty() && !deps.snapshots.takes_writes())
+    return fail(ErrorCode::kConflict,
+                "which release was the previous one is not known for sure, because the store is "
+                "damaged; name one, as in 'rollbackctl rollback --to v1.2.3'");
   ROLLBACK_ASSIGN(const auto known, deps.snapshots.statuses());
   if (to.empty()) return compare_with_previous(deps, known);
   ROLLBACK_ASSIGN(const RevisionName name, RevisionName::parse(to));

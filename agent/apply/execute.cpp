@@ -234,8 +234,10 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
   auto stored = deps.snapshots.append_history(std::move(entry));
   if (!stored) log.finding("the history could not be written: " + stored.error().message);
   if (const auto put = deps.runs.put(record); !put && stored) stored = put;
-  if (!stored) return;  // the journal still knows; the next start tries again
-  // From here on the outcome is stored: what is left is only to clean up.
+  // The journal still knows, and it is tried again when there is room; but a store that is only
+  // read would never take it, and until then no other run could begin.
+  if (!stored && deps.snapshots.takes_writes()) return;
+  // From here on the outcome is stored or never will be: what is left is only to clean up.
   // What must outlive the run is renamed before the journal says that its stage may go.
   auto cleaned = keep ? stages.set_aside() : Status();
   if (!cleaned) return log.warn("the stage could not be set aside: " + cleaned.error().message);

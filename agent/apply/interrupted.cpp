@@ -78,7 +78,8 @@ class Finish {
     record_.outcome = RunOutcome::kForgotten;
     record_.exit_code = static_cast<int>(ExitCode::kRefused);
     record_.finished = deps_.clock.wall();
-    ROLLBACK_TRY(deps_.runs.put(record_));
+    if (const auto put = deps_.runs.put(record_); !put && deps_.snapshots.takes_writes())
+      return Failure(put.error());
     return clean_up();
   }
 

@@ -3,8 +3,9 @@
 
 #include <sys/file.h>
 
-#include <array>
 #include <utility>
+
+#include "core/crc32c.h"
 
 namespace rollback {
 
@@ -18,26 +19,6 @@ constexpr std::size_t kHeaderSize = 16 + 4;
 constexpr std::size_t kFrameSize = 4 + 4 + Digest::kSize;  // length, CRC, hash of the record before
 constexpr std::size_t kMaxFile = 1U << 30U;
 constexpr std::uint32_t kMaxRecord = 1U << 29U;
-
-// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), RFC 3720 appendix B.4.
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit)
-      value = (value & 1U) != 0 ? (value >> 1U) ^ 0x82f63b78U : value >> 1U;
-    table[i] = value;
-  }
-  return table;
-}
-constexpr auto kCrcTable = make_crc_table();
-
-std::uint32_t crc32c(std::string_view bytes) {
-  std::uint32_t crc = 0xffffffffU;
-  for (const char byte : bytes)
-    crc = (crc >> 8U) ^ kCrcTable[(crc ^ static_cast<std::uint8_t>(byte)) & 0xffU];
-  return ~crc;
-}
 
 void put_u32(std::string& bytes, std::uint32_t value) {
   for (unsigned shift = 0; shift < 32; shift += 8)

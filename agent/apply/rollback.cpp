@@ -67,7 +67,8 @@ struct RollbackEngine::Inner {
     record.outcome = outcome;
     record.exit_code = exit_code;
     record.finished = deps.clock.wall();
-    return deps.runs.put(record);
+    const auto put = deps.runs.put(record);
+    return put || deps.snapshots.takes_writes() ? put : Status();  // it would never be taken
   }
 
   Status forget() {

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "agent/service/identity.h"
 #include "protocol/codec.h"
 
 namespace rollback {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Duration kTurn = std::chrono::milliseconds(100);
 constexpr Duration kHealthEvery = std::chrono::seconds(10);
+constexpr Duration kResuming = std::chrono::minutes(15);  // an undo of a crash may be behind it
 
 }  // namespace
 
@@ -21,7 +23,7 @@ Agent::Agent(Deps deps, std::vector<LinkTarget> targets, Link::Deps link)
       link_(std::move(targets),
             [&] {
               link.heartbeat = [this] {
-                return Heartbeat{status_of(deps_.host, link_.state()), deps_.host.health.last()};
+                return Heartbeat{status_of(deps_.host, link_.state()), health_of(deps_.host)};
               };
               link.on_envelope = [this](const Principal& sender, std::string_view envelope) {
                 (void)door_.handle(sender, envelope, ToLink{});
@@ -99,6 +101,9 @@ void Agent::tick() {
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;
     (void)deps_.host.health.ask(nullptr);
+    if (deps_.host.database.is_stopped() && !deps_.host.run_worker.current())
+      (void)deps_.host.run_worker.post(
+          {"going on after a full disk", kResuming, [this] { go_on_after_full_disk(deps_.host); }});
     say_refusals();
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// diff and verify: states of this host against each other.
+// diff: states of this host against each other.
 #include "agent/capture/tree_capture.h"
 #include "agent/plan/diff.h"
 #include "agent/plan/text_diff.h"
@@ -80,20 +80,6 @@ DiffItem item_of(const PathChange& change, std::string text) {
   return item;
 }
 
-// The blobs of `state` as they are read now; every damaged path is named.
-std::size_t check_contents(const Host& host, const HostState& state, Stream& stream) {
-  std::size_t damaged = 0;
-  for (const auto& [path, node] : state.manifest) {
-    if (node.kind != NodeKind::kFile) continue;
-    const auto sound =
-        host.deps.blobs.read(node.content, [](std::string_view) { return Status(); });
-    if (sound) continue;
-    ++damaged;
-    stream.note(EventLevel::kError, path + ": " + sound.error().message);
-  }
-  return damaged;
-}
-
 }  // namespace
 
 void diff_verb(Host& host, const DiffRequest& request, Stream& stream) {
@@ -105,40 +91,6 @@ void diff_verb(Host& host, const DiffRequest& request, Stream& stream) {
   for (const auto& change : changes)
     stream.send(item_of(change, request.stat ? "" : text_of(host, *from, *to, change)));
   stream.end(ExitCode::kDone, !changes.empty());
-}
-
-void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
-  std::string name = request.revision;
-  if (name.empty()) {
-    const auto deployed = deployed_revision(host.deps.snapshots);
-    if (!deployed) return stream.fail(exit_code_of(deployed.error()), deployed.error());
-    if (!*deployed)
-      return stream.fail(ExitCode::kRefused,
-                         Error{ErrorCode::kNotFound,
-                               "this host is on no good release; say which one is meant, as in "
-                               "'rollbackctl verify v1.2.3' ('rollbackctl history' lists them)"});
-    name = (*deployed)->name.str();
-  }
-  const auto recorded = load_side(host, name);
-  if (!recorded) {
-    const bool damaged = recorded.error().code == ErrorCode::kCorrupt;
-    return stream.fail(damaged ? ExitCode::kInconsistent : exit_code_of(recorded.error()),
-                       recorded.error());
-  }
-  const std::size_t damaged = check_contents(host, recorded->state, stream);
-  const auto live = load_side(host, "live");
-  if (!live) return stream.fail(exit_code_of(live.error()), live.error());
-  const auto changes = compare_states(recorded->state, live->state);
-  for (const auto& change : changes) stream.send(item_of(change, ""));
-  if (damaged == 0 && changes.empty()) {
-    stream.note(EventLevel::kInfo,
-                "this host equals " + name + ", and every content of it is intact");
-    return stream.end(ExitCode::kDone, false);
-  }
-  stream.fail(ExitCode::kInconsistent,
-              Error{ErrorCode::kConflict, std::to_string(changes.size()) + " paths differ from " +
-                                              name + ", " + std::to_string(damaged) +
-                                              " stored contents are damaged"});
 }
 
 }  // namespace rollback

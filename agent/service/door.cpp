@@ -41,6 +41,7 @@ Door::~Door() {
 
 void Door::closed(const Destination& destination) {
   host_.hub.forget(destination);
+  host_.scrubs.forget(destination);
   std::erase_if(transfers_, [&](const Transfer& transfer) {
     const auto passed = transfer.passed.lock();
     if (passed && transfer.asker == destination) passed->gone = true;
@@ -80,12 +81,20 @@ bool Door::handle(const Principal& sender, std::string_view envelope, const Dest
 
 Status Door::accept_from_coordinator(const Command& command) {
   latest_ = std::max(latest_, host_.deps.clock.wall());
-  ROLLBACK_ASSIGN(const auto mark, host_.deps.runs.replay_mark());
+  // A store that is damaged or full must not keep the fleet from taking this host back: then the
+  // mark is known only as long as this agent runs, and what was sent before expires by its time.
+  const bool stored = host_.database.takes_writes();
+  const auto known = host_.deps.runs.replay_mark();
+  if (!known && stored) return Failure(known.error());
+  if (known && std::pair(known->epoch, known->seq) > std::pair(mark_.epoch, mark_.seq))
+    mark_ = *known;
   const auto& fleet = host_.deps.options.fleet;  // "" is any fleet whose coordinator's key we have
   const Addressee self{fleet.empty() ? command.fleet : fleet, host_.identity.id};
   ROLLBACK_ASSIGN(const auto accepted,
-                  accept_command(command, self, {mark.epoch, mark.seq}, latest_));
-  return host_.deps.runs.set_replay_mark({accepted.epoch, accepted.seq});
+                  accept_command(command, self, {mark_.epoch, mark_.seq}, latest_));
+  mark_ = {accepted.epoch, accepted.seq};
+  const auto put = host_.deps.runs.set_replay_mark(mark_);
+  return put || !stored || put.error().code == ErrorCode::kNoSpace ? Status() : put;
 }
 
 void Door::on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
@@ -128,7 +137,8 @@ void Door::serve(const RunAbortRequest& request, const Call& call) {
 }
 
 void Door::serve(const HealthRequest&, const Call& call) {
-  const auto asked_now = host_.health.ask([stream = call.stream](const HealthItem& item) {
+  const auto asked_now = host_.health.ask([&host = host_, stream = call.stream](const auto& seen) {
+    const HealthItem item = with_store(host, seen);
     stream->send(item);
     const bool red = item.verdict == Verdict::kUnhealthy;
     stream->end(red ? ExitCode::kPartial : ExitCode::kDone, false);
@@ -177,8 +187,12 @@ void Door::serve(const DiffRequest& r, const Call& call) {
 }
 
 void Door::serve(const VerifyRequest& r, const Call& call) {
-  on_run_thread("a verification" + call.by, kCapturing, call.stream,
-                [&host = host_, r, s = call.stream] { verify_verb(host, r, *s); });
+  if (!r.all)
+    return on_run_thread("a verification" + call.by, kCapturing, call.stream,
+                         [&host = host_, r, s = call.stream] { verify_verb(host, r, *s); });
+  const auto begun = host_.scrubs.begin(
+      call.stream->to(), [&host = host_, r, s = call.stream] { scrub_verb(host, r, s); });
+  if (!begun) call.stream->fail(ExitCode::kLocked, begun.error());
 }
 
 void Door::serve(const MarkRequest& r, const Call& call) {

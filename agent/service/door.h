@@ -88,6 +88,7 @@ class Door {
   };
   std::vector<Transfer> transfers_;  // waiting and running
   Duration prepared_timeout_{};      // of the run that was prepared last: what its commit may take
+  RunStore::Mark mark_;              // of the last command accepted: the store may not take it
   WallTime latest_;  // the latest time seen: a clock stepped back revives no expired command
 };
 

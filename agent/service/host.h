@@ -10,6 +10,7 @@
 #include "agent/apply/rollback.h"
 #include "agent/service/health_monitor.h"
 #include "agent/service/run_hub.h"
+#include "agent/service/scrub_desk.h"
 #include "agent/service/worker.h"
 
 namespace rollback {
@@ -48,6 +49,8 @@ struct Host {
   Worker& run_worker;       // captures, plans, runs: whatever touches the host's files or units
   Worker& query_worker;     // reads of the store
   Worker& transfer_worker;  // archives, at the pace of who is at their other end
+  Database& database;
+  ScrubDesk& scrubs;  // checks of the whole store
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
   DeployedRevision deployed{};                                         // loop thread only
   CaptureProgress last_capture{};  // what the next one is expected to come to; run thread only

@@ -73,4 +73,8 @@ void finish_interrupted(Host& host) {
   host.hub.finish(**record, std::nullopt);
 }
 
+void go_on_after_full_disk(Host& host) {
+  if (host.database.resume()) finish_interrupted(host);
+}
+
 }  // namespace rollback

@@ -26,5 +26,8 @@ Result<Identity> load_identity(const Directory& state, const AgentOptions& optio
 Result<std::vector<LinkTarget>> load_targets(const Directory& root, const AgentOptions& options);
 // What a crash left to do: units and the record of a run whose files are decided already.
 void finish_interrupted(Host& host);
+// When there is room again: the store takes what comes, and the outcome of a run that it had not
+// taken.
+void go_on_after_full_disk(Host& host);
 
 }  // namespace rollback

@@ -132,12 +132,25 @@ void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream) 
   stream.end(ExitCode::kDone, true);
 }
 
+HealthItem with_store(const Host& host, HealthItem probes) {
+  constexpr std::size_t kLongest = 1024;
+  auto damage = host.deps.snapshots.damage();
+  if (damage.empty()) return probes;
+  if (damage.size() > kLongest) damage.replace(kLongest - 3, std::string::npos, "...");
+  probes.probes.push_back({"store", false, false, std::move(damage), {}});
+  if (probes.verdict != Verdict::kUnhealthy) probes.verdict = Verdict::kDegraded;
+  return probes;
+}
+
+HealthItem health_of(const Host& host) { return with_store(host, host.health.last()); }
+
 StatusItem status_of(Host& host, const std::string& link) {
   StatusItem item;
   item.id = host.identity.id;
   item.host = host.identity.name;
   item.version = host.identity.version;
-  item.health = host.health.last().verdict;
+  item.health = health_of(host).verdict;
+  item.verified = host.scrubs.verified();
   const auto damage = host.deps.snapshots.damage();
   item.store = damage.empty() ? "ok" : "degraded: " + damage;
   if (const auto& deployed = host.deployed.now(host.deps.snapshots); !deployed) {

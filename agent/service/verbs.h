@@ -8,6 +8,7 @@
 
 #include "agent/service/host.h"
 #include "agent/service/passed_stream.h"
+#include "agent/store/scrub.h"
 #include "protocol/commands.h"
 
 namespace rollback {
@@ -28,6 +29,8 @@ void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& aske
 void plan_verb(Host& host, const PlanRequest& request, Stream& stream);
 void diff_verb(Host& host, const DiffRequest& request, Stream& stream);
 void verify_verb(Host& host, const VerifyRequest& request, Stream& stream);
+// Puts again what a check of the store found; then the report, and the end of the stream.
+void repair_verb(Host& host, const ScrubResult& found, ScrubDepth depth, Stream& stream);
 void rollback_verb(Host& host, const RollbackRequest& request, const Asked& asked,
                    const StreamPtr& stream);
 void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const StreamPtr& stream);
@@ -35,6 +38,9 @@ void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked,
 void commit_verb(Host& host, const CommitRequest& request, const StreamPtr& stream);
 void forget_verb(Host& host, const ForgetRequest& request, Stream& stream);
 void config_check_verb(Host& host, Stream& stream);
+
+// thread of the ScrubDesk: the whole store. What is to be repaired goes on to the run thread.
+void scrub_verb(Host& host, const VerifyRequest& request, const StreamPtr& stream);
 
 // query thread
 void history_verb(Host& host, const HistoryRequest& request, Stream& stream);
@@ -52,5 +58,8 @@ Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots
 // loop thread: answers at once
 void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream);
 StatusItem status_of(Host& host, const std::string& link);
+// What the probes said last, and of a damaged store that this host is degraded.
+HealthItem health_of(const Host& host);
+HealthItem with_store(const Host& host, HealthItem probes);
 
 }  // namespace rollback

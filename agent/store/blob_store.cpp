@@ -61,8 +61,30 @@ Result<std::string> BlobStore::load_packed(const Digest& digest) const {
   return fail(ErrorCode::kNotFound, "content " + digest.hex() + " is not stored");
 }
 
+Result<std::uint64_t> BlobStore::stored_size(const Digest& digest) const {
+  ROLLBACK_ASSIGN(const auto packed, load_packed(digest));
+  return packed.size();
+}
+
+Result<std::uint64_t> BlobStore::check_stored(const Digest& digest) const {
+  ROLLBACK_ASSIGN(const auto packed, load_packed(digest));
+  ROLLBACK_TRY(unpack(digest, packed));
+  return packed.size();
+}
+
+bool is_sound_blob(const Digest& digest, std::string_view packed) {
+  const auto stored = unpack_blob(digest, packed);
+  if (!stored) return false;
+  const auto* const whole = std::get_if<std::string>(&*stored);
+  return whole == nullptr || sha256(*whole) == digest;
+}
+
 Result<BlobStore::Stored> BlobStore::load(const Digest& digest) const {
   ROLLBACK_ASSIGN(const auto packed, load_packed(digest));
+  return unpack(digest, packed);
+}
+
+Result<BlobStore::Stored> BlobStore::unpack(const Digest& digest, std::string_view packed) const {
   auto stored = unpack_blob(digest, packed);
   if (!stored) return note_damage(digest, stored.error().message);
   const auto* const whole = std::get_if<std::string>(&*stored);

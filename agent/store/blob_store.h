@@ -31,6 +31,11 @@ class BlobStore {
   Status read(const Digest& digest, const std::function<Status(std::string_view)>& use) const;
   // The same in memory. kInvalid above kMaxBlobSize.
   Result<std::string> get(const Digest& digest) const;
+  // Reads and hashes what is stored under `digest` itself: a whole content, or a list without its
+  // chunks. Its stored size; kNotFound or kCorrupt.
+  Result<std::uint64_t> check_stored(const Digest& digest) const;
+  // The same without a look at what the bytes mean.
+  Result<std::uint64_t> stored_size(const Digest& digest) const;
   // The chunks it is made of; none when it is stored whole.
   Result<ChunkList> chunks(const Digest& digest) const;
 
@@ -47,6 +52,7 @@ class BlobStore {
   using Stored = std::variant<std::string, ChunkList>;
   Result<std::string> load_packed(const Digest& digest) const;
   Result<Stored> load(const Digest& digest) const;
+  Result<Stored> unpack(const Digest& digest, std::string_view packed) const;
   Result<bool> is_stored(const Digest& digest) const;
   Result<Digest> put_whole(std::string_view bytes);
   Status put_packed(const Digest& digest, std::string_view packed);
@@ -54,6 +60,9 @@ class BlobStore {
 
   Database& database_;
 };
+
+// Bytes that are stored under `digest` are what they should be.
+bool is_sound_blob(const Digest& digest, std::string_view packed);
 
 // One content, as it comes. Without finish() some of its chunks may be stored, and nothing refers
 // to them. Holds at most kChunkedSize bytes and the longest piece.

@@ -42,6 +42,10 @@ class Database {
   // kUnsupported both formats when it is newer, kCorrupt the damage. Never repairs, resets or
   // deletes.
   static Result<std::unique_ptr<Database>> open(const std::string& path);
+  // For the agent, which stays up whatever is wrong: a store that open() refuses is read as far as
+  // that goes, or else every call below answers with the reason. Only kBusy is an error: another
+  // agent is at work. Never repairs, resets or deletes.
+  static Result<std::unique_ptr<Database>> open_or_degrade(const std::string& path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -64,9 +68,32 @@ class Database {
   // Whoever finds a stored value broken says so: remembered until it is replaced or the store is
   // closed. Returns the error, kCorrupt, for the caller to return.
   Failure note_damage(Table table, std::string_view key, std::string what) const;
-  // One sentence for `status` and `doctor`; "" while nothing damaged was met. A damaged store still
-  // gives out what is sound, but takes no new releases.
+  struct Damaged {
+    Table table = Table::kMeta;
+    std::string key;
+    std::string what;
+  };
+  [[nodiscard]] std::vector<Damaged> noted_damage() const;
+  // It turned out to be sound, or that nobody needs it.
+  void forget_damage(Table table, std::string_view key);
+  // What is noted now is known to the next start too.
+  Status keep_damage();
+  // One sentence for `status` and `doctor`; "" while nothing damaged was met and writes are taken.
+  // A damaged store still gives out what is sound, but takes no new releases.
   [[nodiscard]] std::string damage() const;
+  // False for a store that is damaged so that nothing will be written until it is opened anew. One
+  // that a full disk has stopped is not such a store.
+  [[nodiscard]] bool takes_writes() const noexcept;
+  // A write failed, by a full disk or another error of it. Answers at once.
+  [[nodiscard]] bool is_stopped() const noexcept;
+  // After a full disk: goes on when there is room. True when it had been stopped and no longer is.
+  bool resume();
+  // About how much a table holds, of keys and of stored bytes; zeros when that is not known.
+  struct Extent {
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] Extent extent(Table table) const;
 
  private:
   struct Inner;

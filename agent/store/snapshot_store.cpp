@@ -270,6 +270,13 @@ Result<Snapshot> SnapshotStore::load_snapshot(const SnapshotId& id) const {
   return snapshot;
 }
 
+Status SnapshotStore::put_snapshot(const Snapshot& snapshot) {
+  ROLLBACK_ASSIGN(auto bytes, encode_snapshot(snapshot));
+  const SnapshotId id = snapshot_id(bytes);
+  return database_.write({{Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)}},
+                         Durability::kSynced);
+}
+
 Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
   ROLLBACK_ASSIGN(auto snapshot, load_snapshot(id));
   HostState state{std::move(snapshot), id, {}, {}, {}};

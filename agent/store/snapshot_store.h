@@ -42,6 +42,9 @@ class SnapshotStore {
   Status put_tree(const Digest& id, std::string bytes);  // its canonical ones, and their hash
   Result<Tree> load_tree(const Digest& id) const;
 
+  // For what a revision refers to already: a snapshot that was found damaged is put again.
+  Status put_snapshot(const Snapshot& snapshot);
+
   struct Recorded {
     Revision revision;
     bool existed = false;  // the newest revision of this label has the same content root
@@ -68,6 +71,8 @@ class SnapshotStore {
   ScanCache& scans() noexcept { return scans_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
   [[nodiscard]] std::string damage() const { return database_.damage(); }
+  // False: nothing will be recorded until somebody repairs the store, so nobody should wait for it.
+  [[nodiscard]] bool takes_writes() const noexcept { return database_.takes_writes(); }
   Result<Snapshot> load_snapshot(const SnapshotId& id) const;
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.

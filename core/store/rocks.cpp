@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
-#include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
@@ -23,6 +22,44 @@ constexpr std::size_t kCacheSize = 2 * kMiB;
 constexpr std::size_t kLargeWriteBuffer = 8 * kMiB;
 constexpr std::size_t kSmallWriteBuffer = 1 * kMiB;
 constexpr std::uint64_t kLargeValue = 4 * kKiB;
+
+rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = cache;
+  blocks.cache_index_and_filter_blocks = true;
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+  options.paranoid_file_checks = true;
+  options.compression = spec.large_values ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
+  options.write_buffer_size = spec.large_values ? kLargeWriteBuffer : kSmallWriteBuffer;
+  options.max_write_buffer_number = 2;
+  options.enable_blob_files = spec.large_values;
+  options.min_blob_size = kLargeValue;
+  return options;
+}
+
+}  // namespace
+
+Error rocks_error(const rocksdb::Status& status, const std::string& what) {
+  const auto code = [&] {
+    if (status.IsNoSpace()) return ErrorCode::kNoSpace;
+    if (is_lock_error(status)) return ErrorCode::kBusy;
+    if (status.IsCorruption()) return ErrorCode::kCorrupt;
+    if (status.subcode() == rocksdb::Status::kPathNotFound) return ErrorCode::kCorrupt;
+    if (status.IsNotSupported()) return ErrorCode::kUnsupported;
+    if (status.IsInvalidArgument()) return ErrorCode::kInvalid;
+    return ErrorCode::kIo;
+  }();
+  return Error{code, what + ": " + status.ToString()};
+}
+
+bool is_lock_error(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return status.IsIOError() && (text.find("lock hold by current process") != std::string::npos ||
+                                text.find("While lock file") != std::string::npos);
+}
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
@@ -52,42 +89,7 @@ rocksdb::DBOptions database_options() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
-                                           const std::shared_ptr<rocksdb::Cache>& cache) {
-  rocksdb::BlockBasedTableOptions blocks;
-  blocks.block_cache = cache;
-  blocks.cache_index_and_filter_blocks = true;
-  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  rocksdb::ColumnFamilyOptions options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
-  options.paranoid_file_checks = true;
-  options.compression = spec.large_values ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
-  options.write_buffer_size = spec.large_values ? kLargeWriteBuffer : kSmallWriteBuffer;
-  options.max_write_buffer_number = 2;
-  options.enable_blob_files = spec.large_values;
-  options.min_blob_size = kLargeValue;
-  return options;
-}
-
-// RocksDB makes a new database where CURRENT is missing and then deletes the files it does not
-// know. A directory with data and no CURRENT is damage, not a fresh start.
-Status refuse_lost_current(const std::string& path) {
-  auto* env = rocksdb::Env::Default();
-  if (env->FileExists(path + "/CURRENT").ok()) return {};
-  std::vector<std::string> names;
-  if (!env->GetChildren(path, &names).ok()) return {};
-  for (const auto& name : names) {
-    if (name.ends_with(".sst") || name.ends_with(".blob") || name.ends_with(".log"))
-      return fail(ErrorCode::kCorrupt,
-                  fmt::format("{} holds data ({}) but its file CURRENT is missing; "
-                              "restore the directory from a backup",
-                              path, name));
-  }
-  return {};
-}
-
-// A newer format may have tables we do not know; they have to be opened to get at the format.
-Result<std::vector<rocksdb::ColumnFamilyDescriptor>> column_families(const TablesSpec& spec) {
+Result<std::vector<rocksdb::ColumnFamilyDescriptor>> all_tables(const TablesSpec& spec) {
   const auto cache = rocksdb::NewLRUCache(kCacheSize, 0);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const auto& table : spec.tables)
@@ -103,80 +105,37 @@ Result<std::vector<rocksdb::ColumnFamilyDescriptor>> column_families(const Table
   return families;
 }
 
-// How far a reader gets that stops at the first damaged record, without changing anything.
-Result<std::uint64_t> readable_writes(
-    const TablesSpec& spec, rocksdb::DBOptions options,
-    const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  RocksHandle reader;
-  rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::OpenForReadOnly(options, spec.path, families, &reader.tables, &db);
-  reader.db.reset(db);
-  if (!status.ok()) return Failure(rocks_error(status, "open the store " + spec.path));
-  return db->GetLatestSequenceNumber();
+std::vector<rocksdb::ColumnFamilyDescriptor> known_tables(const TablesSpec& spec) {
+  const auto cache = rocksdb::NewLRUCache(kCacheSize, 0);
+  std::vector<std::string> stored;
+  const bool told = rocksdb::DB::ListColumnFamilies(database_options(), spec.path, &stored).ok();
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& table : spec.tables)
+    if (!told || std::ranges::find(stored, table.name) != stored.end())
+      families.emplace_back(table.name, table_options(table, cache));
+  return families;
 }
 
-bool is_lock_error(const rocksdb::Status& status) {
-  const std::string text = status.ToString();
-  return status.IsIOError() && (text.find("lock hold by current process") != std::string::npos ||
-                                text.find("While lock file") != std::string::npos);
+Result<RocksLock> RocksLock::take(const std::string& path) {
+  rocksdb::FileLock* lock = nullptr;
+  const auto status = rocksdb::Env::Default()->LockFile(path + "/LOCK", &lock);
+  if (status.ok()) return RocksLock(lock);
+  if (!is_lock_error(status)) return Failure(rocks_error(status, "lock the store " + path));
+  return fail(ErrorCode::kBusy,
+              fmt::format("the store {0} is open already: {0}/LOCK is held ({1}); stop the program "
+                          "that has it",
+                          path, status.ToString()));
 }
 
-}  // namespace
-
-Error rocks_error(const rocksdb::Status& status, const std::string& what) {
-  const auto code = [&] {
-    if (status.IsNoSpace()) return ErrorCode::kNoSpace;
-    if (is_lock_error(status)) return ErrorCode::kBusy;
-    if (status.IsCorruption()) return ErrorCode::kCorrupt;
-    if (status.IsNotSupported()) return ErrorCode::kUnsupported;
-    if (status.IsInvalidArgument()) return ErrorCode::kInvalid;
-    return ErrorCode::kIo;
-  }();
-  return Error{code, what + ": " + status.ToString()};
+RocksLock::~RocksLock() {
+  if (lock_ != nullptr) (void)rocksdb::Env::Default()->UnlockFile(lock_);
 }
 
 RocksHandle::~RocksHandle() {
   if (!db) return;
-  for (auto* table : tables) (void)db->DestroyColumnFamilyHandle(table);  // only frees memory
+  for (auto* table : tables)
+    if (table != nullptr) (void)db->DestroyColumnFamilyHandle(table);  // only frees memory
   (void)db->Close();  // everything that was promised is already in the log
-}
-
-Result<RocksHandle> open_rocks(const TablesSpec& spec, std::uint64_t synced) {
-  ROLLBACK_TRY(refuse_lost_current(spec.path));
-  auto options = database_options();
-  ROLLBACK_ASSIGN(const auto families, column_families(spec));
-  RocksHandle handle;
-  rocksdb::DB* db = nullptr;
-  auto status = rocksdb::DB::Open(options, spec.path, families, &handle.tables, &db);
-  if (status.IsCorruption()) {
-    ROLLBACK_ASSIGN(const auto readable, readable_writes(spec, options, families));
-    if (readable < synced)
-      return fail(ErrorCode::kCorrupt,
-                  fmt::format("the store {} lost {} of {} synced writes: {}; "
-                              "nothing was changed, restore the directory from a backup",
-                              spec.path, synced - readable, synced, status.ToString()));
-    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-    status = rocksdb::DB::Open(options, spec.path, families, &handle.tables, &db);
-  }
-  if (is_lock_error(status))
-    return fail(ErrorCode::kBusy, fmt::format("the store {} is open already: {}/LOCK is held ({}); "
-                                              "stop the program that has it",
-                                              spec.path, spec.path, status.ToString()));
-  if (!status.ok()) {
-    Error error = rocks_error(status, "open the store " + spec.path);
-    const bool file_missing = status.subcode() == rocksdb::Status::kPathNotFound;
-    if (file_missing) error.code = ErrorCode::kCorrupt;
-    return Failure(std::move(error));
-  }
-  handle.db.reset(db);
-  if (db->GetLatestSequenceNumber() < synced)
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("the store {} is at write {} but write {} was synced: its log is gone; "
-                            "restore the directory from a backup",
-                            spec.path, db->GetLatestSequenceNumber(), synced));
-  return handle;
 }
 
 }  // namespace rollback

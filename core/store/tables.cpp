@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <mutex>
 
-#include "core/store/rocks.h"
+#include "core/store/opening.h"
 #include "core/store/watermark.h"
 
 namespace rollback {
@@ -33,6 +33,10 @@ struct Tables::Inner {
   std::atomic<std::uint64_t> logged_bulk = 0;  // bytes since the last synced write
   std::atomic<bool> unlogged = false;          // set after the write, so that no flush misses it
   std::mutex flushing;
+  std::optional<Error> only_read;  // why; constant
+  mutable std::mutex stopping;     // guards `stop`
+  std::optional<Error> stop;       // the write that failed: RocksDB takes none behind it
+  std::atomic<bool> stopped = false;
 
   Inner(TablesSpec spec_in, Watermark synced_in, RocksHandle rocks_in)
       : spec(std::move(spec_in)), synced(std::move(synced_in)), rocks(std::move(rocks_in)) {}
@@ -45,7 +49,25 @@ struct Tables::Inner {
     const auto status = rocks.db->Flush({}, rocks.tables);
     if (status.ok()) return {};
     unlogged = true;
-    return Failure(rocks_error(status, "write to the store " + spec.path));
+    return stop_writing(rocks_error(status, "write to the store " + spec.path));
+  }
+  Failure stop_writing(Error error) {
+    const std::lock_guard lock(stopping);
+    stop = error;
+    stopped = true;
+    return Failure(std::move(error));
+  }
+  // Memory holds whatever the disk did not take, so it can be written again when there is room.
+  // After any other failure nobody knows what the disk holds: then only a new start reads it.
+  Status resume() {
+    const std::lock_guard lock(stopping);
+    if (!stop) return {};
+    if (stop->code != ErrorCode::kNoSpace) return Failure(*stop);
+    const auto status = rocks.db->Resume();
+    if (!status.ok()) return Failure(rocks_error(status, "write to the store " + spec.path));
+    stop.reset();
+    stopped = false;
+    return {};
   }
   [[nodiscard]] std::string where(std::size_t table) const {
     return fmt::format("the store {}, table {}", spec.path, spec.tables[table].name);
@@ -53,6 +75,8 @@ struct Tables::Inner {
   [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(std::size_t table) const {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
+    if (rocks.tables[table] == nullptr)
+      return std::unique_ptr<rocksdb::Iterator>(rocksdb::NewEmptyIterator());
     return std::unique_ptr<rocksdb::Iterator>(rocks.db->NewIterator(options, rocks.tables[table]));
   }
   [[nodiscard]] bool is_empty() const {
@@ -78,6 +102,13 @@ Result<std::uint32_t> parse_format(const std::string& path, const std::string& t
   return format;
 }
 
+Failure newer_format(const TablesSpec& spec, std::uint32_t format) {
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("the store {} has format {}, this program reads up to {}; "
+                          "install the newer version again",
+                          spec.path, format, spec.format));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
@@ -87,25 +118,39 @@ Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
   ROLLBACK_ASSIGN(auto rocks, open_rocks(spec, synced.value()));
   std::unique_ptr<Tables> tables(
       new Tables(std::make_unique<Inner>(spec, std::move(synced), std::move(rocks))));
-  ROLLBACK_ASSIGN(const auto stored, tables->get(0, kFormatKey));
+  ROLLBACK_TRY(tables->claim_format());
+  // RocksDB has begun a new list of files. One that cannot be noted only weakens the next check.
+  (void)tables->inner_->synced.raise(0);
+  return tables;
+}
+
+Result<std::unique_ptr<Tables>> Tables::open_to_read(const TablesSpec& spec, Error why) {
+  ROLLBACK_ASSIGN(auto synced, Watermark::open_to_read(spec.path));
+  ROLLBACK_ASSIGN(auto rocks, open_rocks_to_read(spec));
+  std::unique_ptr<Tables> tables(
+      new Tables(std::make_unique<Inner>(spec, std::move(synced), std::move(rocks))));
+  tables->inner_->only_read = std::move(why);
+  // What says no version is read as far as it goes: every record has a version of its own.
+  if (const auto stored = tables->get(0, kFormatKey); stored && *stored)
+    if (const auto format = parse_format(spec.path, **stored); format && *format > spec.format)
+      return newer_format(spec, *format);
+  return tables;
+}
+
+Status Tables::claim_format() {
+  const auto& spec = inner_->spec;
+  ROLLBACK_ASSIGN(const auto stored, get(0, kFormatKey));
+  const std::string mine = std::to_string(spec.format);
   if (!stored) {
-    if (!tables->inner_->is_empty())
+    if (!inner_->is_empty())
       return fail(ErrorCode::kCorrupt,
                   fmt::format("the store {} has data but no format version", spec.path));
-    const std::string format = std::to_string(spec.format);
-    ROLLBACK_TRY(tables->write({{0, kFormatKey, format}}, Durability::kSynced));
-    return tables;
+    return write({{0, kFormatKey, mine}}, Durability::kSynced);
   }
   ROLLBACK_ASSIGN(const auto format, parse_format(spec.path, *stored));
-  if (format > spec.format)
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("the store {} has format {}, this program reads up to {}; "
-                            "install the newer version again",
-                            spec.path, format, spec.format));
-  if (format == spec.format) return tables;
-  const std::string now = std::to_string(spec.format);
-  ROLLBACK_TRY(tables->write({{0, kFormatKey, now}}, Durability::kSynced));
-  return tables;
+  if (format > spec.format) return newer_format(spec, format);
+  if (format == spec.format) return {};
+  return write({{0, kFormatKey, mine}}, Durability::kSynced);
 }
 
 Tables::Tables(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
@@ -113,6 +158,7 @@ Tables::~Tables() = default;
 
 Result<std::optional<std::string>> Tables::get(std::size_t table, std::string_view key) const {
   std::string value;
+  if (inner_->rocks.tables[table] == nullptr) return std::nullopt;
   const auto status = inner_->rocks.db->Get({}, inner_->rocks.tables[table], slice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return Failure(rocks_error(status, "read " + inner_->where(table)));
@@ -121,6 +167,7 @@ Result<std::optional<std::string>> Tables::get(std::size_t table, std::string_vi
 
 Result<bool> Tables::has(std::size_t table, std::string_view key) const {
   auto& rocks = inner_->rocks;
+  if (rocks.tables[table] == nullptr) return false;
   std::string unused;
   // Filters answer most questions for what is not there; the rest needs a read. Only "no" is an
   // answer: its out parameter `value_found` is true as well when the filter itself is not in
@@ -135,6 +182,8 @@ Result<bool> Tables::has(std::size_t table, std::string_view key) const {
 
 Status Tables::write(const std::vector<TableChange>& changes, Durability durability) {
   auto& rocks = inner_->rocks;
+  if (inner_->only_read) return Failure(*inner_->only_read);
+  if (inner_->stopped) ROLLBACK_TRY(inner_->resume());
   rocksdb::WriteBatch batch(0, 0, 8, 0);  // 8 bytes per key guard it on its way to memory
   for (const auto& change : changes) {
     auto* table = rocks.tables[change.table];
@@ -151,7 +200,8 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
   // Whatever has a number now comes before this batch in the log, so it is durable with it.
   const auto before = rocks.db->GetLatestSequenceNumber();
   const auto status = rocks.db->Write(options, &batch);
-  if (!status.ok()) return Failure(rocks_error(status, "write to the store " + inner_->spec.path));
+  if (!status.ok())
+    return inner_->stop_writing(rocks_error(status, "write to the store " + inner_->spec.path));
   if (options.disableWAL) inner_->unlogged = true;
   if (!options.sync) return {};
   inner_->logged_bulk = 0;
@@ -192,6 +242,32 @@ Status Tables::scan_backwards(std::size_t table, std::string_view prefix,
   }
   if (!at->status().ok()) return Failure(rocks_error(at->status(), "read " + inner_->where(table)));
   return {};
+}
+
+Tables::Extent Tables::extent(std::size_t table) const {
+  auto* const handle = inner_->rocks.tables[table];
+  const auto ask = [&](const std::string& property) {
+    std::uint64_t value = 0;
+    if (handle != nullptr) (void)inner_->rocks.db->GetIntProperty(handle, property, &value);
+    return value;
+  };
+  using Names = rocksdb::DB::Properties;
+  return {ask(Names::kEstimateNumKeys), ask(Names::kLiveSstFilesSize) +
+                                            ask(Names::kLiveBlobFileSize) +
+                                            ask(Names::kCurSizeAllMemTables)};
+}
+
+bool Tables::is_only_read() const noexcept { return inner_->only_read.has_value(); }
+
+bool Tables::is_stopped() const noexcept { return inner_->stopped; }
+
+Status Tables::resume() { return inner_->stopped ? inner_->resume() : Status(); }
+
+std::optional<Error> Tables::stopped() const {
+  if (inner_->only_read) return inner_->only_read;
+  if (!inner_->stopped) return std::nullopt;
+  const std::lock_guard lock(inner_->stopping);
+  return inner_->stop;
 }
 
 }  // namespace rollback

@@ -52,13 +52,17 @@ class Tables {
   // kBusy names the lock when another process, or this one, has the directory open. kUnsupported
   // names both formats. kCorrupt names the path and RocksDB's own words.
   static Result<std::unique_ptr<Tables>> open(const TablesSpec& spec);
+  // What can still be read of a directory that open() refused; `why` is the answer to every write.
+  // Changes nothing there. Reading may fail for some keys or whole tables, and the newest writes
+  // may be missing.
+  static Result<std::unique_ptr<Tables>> open_to_read(const TablesSpec& spec, Error why);
   ~Tables();
   Tables(const Tables&) = delete;
   Tables& operator=(const Tables&) = delete;
 
   Result<std::optional<std::string>> get(std::size_t table, std::string_view key) const;
   Result<bool> has(std::size_t table, std::string_view key) const;
-  // All or nothing.
+  // All or nothing. A store that a full disk has stopped goes on when there is room again.
   Status write(const std::vector<TableChange>& changes, Durability durability);
   // A consistent view in key order, from `from` (when it is beyond `prefix`) while keys begin with
   // `prefix`.
@@ -67,7 +71,22 @@ class Tables {
   // The same from the last key that begins with `prefix`, backwards.
   Status scan_backwards(std::size_t table, std::string_view prefix, const Visit& visit) const;
 
+  // About how much a table holds; zeros when RocksDB does not say.
+  struct Extent {
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;  // as stored
+  };
+  [[nodiscard]] Extent extent(std::size_t table) const;
+
+  [[nodiscard]] bool is_only_read() const noexcept;
+  [[nodiscard]] bool is_stopped() const noexcept;  // a write failed
+  // Why nothing is written at the moment; nullopt while writes are taken. Answers at once.
+  [[nodiscard]] std::optional<Error> stopped() const;
+  // Goes on after a full disk without waiting for the next write. May take as long as one.
+  Status resume();
+
  private:
+  Status claim_format();
   struct Inner;
   explicit Tables(std::unique_ptr<Inner> inner);
   std::unique_ptr<Inner> inner_;

@@ -54,6 +54,8 @@ class DoorTest : public ::testing::Test {
                                     run_worker_,
                                     query_worker_,
                                     transfer_worker_,
+                                    *database_,
+                                    scrubs_,
                                     [this] {
                                       return ConfigurationOnDisk{options_, true};
                                     }});
@@ -135,6 +137,7 @@ class DoorTest : public ::testing::Test {
   std::unique_ptr<Door> door_;
   Worker query_worker_{"queries", clock_};
   Worker transfer_worker_{"transfers", clock_};
+  ScrubDesk scrubs_{*database_, clock_};
   Worker run_worker_{"runs", clock_};  // joined first: its jobs use everything above
 };
 

@@ -206,10 +206,22 @@ TEST_F(DatabaseTest, RefusesDataWhoseCurrentFileIsGoneAndLeavesItAlone) {
   EXPECT_EQ(files(), before);
 }
 
-TEST_F(DatabaseTest, RefusesAnUnreadableManifestInRocksDbsWords) {
+TEST_F(DatabaseTest, RefusesAChangedListOfFilesByItsName) {
   open().reset();
   for (const auto& file : fs::directory_iterator(path_))
     if (file.path().filename().string().starts_with("MANIFEST")) flip_byte(file.path(), 12);
+
+  const Error error = open_error();
+  EXPECT_EQ(error.code, ErrorCode::kCorrupt);
+  EXPECT_THAT(error.message, HasSubstr(path_ + "/MANIFEST-"));
+}
+
+// Without SYNCED, as stores of earlier versions are, RocksDB's own words are what there is.
+TEST_F(DatabaseTest, RefusesAnUnreadableListOfFilesInRocksDbsWords) {
+  open().reset();
+  for (const auto& file : fs::directory_iterator(path_))
+    if (file.path().filename().string().starts_with("MANIFEST")) flip_byte(file.path(), 12);
+  fs::remove(path_ + "/SYNCED");
 
   const Error error = open_error();
   EXPECT_EQ(error.code, ErrorCode::kCorrupt);
