@@ -11,7 +11,6 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kHeaderSize = 1 + 8;
-constexpr int kLevel = 3;
 constexpr std::size_t kChunkSize = Digest::kSize + 4;
 // A zstd block holds at most 128 KiB and takes at least 4 bytes (header and one repeated byte).
 constexpr std::uint64_t kMaxRatio = 128ULL * 1024 / 4;
@@ -98,7 +97,7 @@ Result<std::string> pack_blob(std::string_view content) {
   packed.resize(kHeaderSize + content.size());
   const std::size_t size =
       ZSTD_compressCCtx(compression(), packed.data() + kHeaderSize, content.size(), content.data(),
-                        content.size(), kLevel);
+                        content.size(), kCompressionLevel);
   if (ZSTD_isError(size) != 0 || size >= content.size())
     return header(BlobEncoding::kRaw, content.size()).append(content);
   packed.resize(kHeaderSize + size);
