@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what building, testing and the demo need on Debian 12. The one list of packages.
+#   scripts/build-deps.sh [--bench]   also the programs that bench/ compares with
 set -euo pipefail
 
 packages=(
@@ -15,6 +16,7 @@ packages=(
   # real hosts
   mmdebstrap systemd-container dbus iproute2 procps util-linux
 )
+if [ "${1:-}" = --bench ]; then packages+=(restic borgbackup ostree casync rsync); fi
 
 missing=()
 for package in "${packages[@]}"; do

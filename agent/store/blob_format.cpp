@@ -11,7 +11,6 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kHeaderSize = 1 + 8;
-constexpr int kLevel = 1;
 constexpr std::size_t kChunkSize = Digest::kSize + 4;
 // A zstd block holds at most 128 KiB and takes at least 4 bytes (header and one repeated byte).
 constexpr std::uint64_t kMaxRatio = 128ULL * 1024 / 4;
@@ -103,7 +102,7 @@ Result<std::string_view> pack_blob(std::string_view content, std::string& room) 
   if (room.size() < kHeaderSize + content.size()) room.resize(kHeaderSize + content.size());
   // No more room than the content has: what does not shrink is an error here and stays raw.
   std::size_t size = ZSTD_compressCCtx(compression(), room.data() + kHeaderSize, content.size(),
-                                       content.data(), content.size(), kLevel);
+                                       content.data(), content.size(), kCompressionLevel);
   const bool raw = ZSTD_isError(size) != 0 || size >= content.size();
   if (raw) size = content.copy(room.data() + kHeaderSize, content.size());
   header(raw ? BlobEncoding::kRaw : BlobEncoding::kZstd, content.size())

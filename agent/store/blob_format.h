@@ -16,6 +16,7 @@ namespace rollback {
 
 inline constexpr std::uint64_t kMaxBlobSize = 1024ULL * 1024 * 1024;
 inline constexpr std::uint64_t kMaxContentSize = 64 * kMaxBlobSize;  // as a list of chunks
+inline constexpr int kCompressionLevel = 1;  // of zstd; no part of the format (ADR 0014)
 
 enum class BlobEncoding : std::uint8_t { kRaw = 0, kZstd = 1, kChunks = 2 };  // never reuse one
 

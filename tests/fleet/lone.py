@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from hosts import cgroups
-from rig import Rig, wait_for
+from rig import PACKAGES, Rig, wait_for
 
 HOST = "web1"
 GATE = "gate: { successes: 2, interval: 50ms, window: 2s, soak: 0s }"
@@ -17,8 +17,8 @@ MANAGED = ("/etc/nginx", "/etc/shop", "/etc/systemd/system/shop.service", "/etc/
 
 
 class LoneHost(Rig):
-    def __init__(self, name, gate=GATE, extra=""):
-        super().__init__(name, web=1, coordinator=False)
+    def __init__(self, name, gate=GATE, extra="", packages=PACKAGES):
+        super().__init__(name, web=1, coordinator=False, packages=packages)
         self.configuration = {"gate": gate, "extra": extra}
 
     def prepare(self):
