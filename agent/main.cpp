@@ -51,8 +51,18 @@ const char* env(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+struct Store {
+  explicit Store(Database& database)
+      : blobs(database), snapshots(database, blobs), runs(database) {}
+  BlobStore blobs;
+  SnapshotStore snapshots;
+  RunStore runs;
+};
+
 // Everything of one thread that talks to systemd.
 struct Systemd {
+  const Clock& clock;
+  Random& random;
   std::unique_ptr<SdServiceManager> services;
   TransientUnitRunner programs;
   HostProber prober;
@@ -61,8 +71,19 @@ struct Systemd {
     ROLLBACK_ASSIGN(auto services, SdServiceManager::connect(clock));
     return std::make_unique<Systemd>(std::move(services), clock, random);
   }
-  Systemd(std::unique_ptr<SdServiceManager> manager, const Clock& clock, Random& random)
-      : services(std::move(manager)), programs(clock, random), prober(*services, programs, clock) {}
+  Systemd(std::unique_ptr<SdServiceManager> manager, const Clock& clock_in, Random& random_in)
+      : clock(clock_in),
+        random(random_in),
+        services(std::move(manager)),
+        programs(clock, random),
+        prober(*services, programs, clock) {}
+
+  RunDeps deps(const Directory& root, const Directory& state, const AgentOptions& options,
+               const std::vector<std::unique_ptr<Resource>>& resources, Store& store,
+               ReadPool& readers) {
+    return {root,    state,     options,  resources, store.snapshots, store.blobs, store.runs,
+            readers, *services, programs, prober,    clock,           random};
+  }
 };
 
 // Of a run that a crash ended; usually rollback-recover has done it already.
@@ -71,14 +92,6 @@ Status decide_files(const Directory& root, const Directory& state) {
   if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
   return {};
 }
-
-struct Store {
-  explicit Store(Database& database)
-      : blobs(database), snapshots(database, blobs), runs(database) {}
-  BlobStore blobs;
-  SnapshotStore snapshots;
-  RunStore runs;
-};
 
 struct Workers {
   explicit Workers(const Clock& clock)
@@ -111,19 +124,7 @@ Status serve(const Arguments& arguments) {
   ReadPool readers(std::clamp(std::thread::hardware_concurrency(), 1U, kMostReaders));
   const Platform platform{root, *run_systemd->services, run_systemd->programs};
   const auto resources = make_resources(options.resources, platform);
-  const RunDeps deps{root,
-                     state,
-                     options,
-                     resources,
-                     store.snapshots,
-                     store.blobs,
-                     store.runs,
-                     readers,
-                     *run_systemd->services,
-                     run_systemd->programs,
-                     run_systemd->prober,
-                     clock,
-                     random};
+  const auto deps = run_systemd->deps(root, state, options, resources, store, readers);
   RollbackEngine engine(deps);
   RunHub hub(store.runs, clock);
   Poller poller;
@@ -133,12 +134,9 @@ Status serve(const Arguments& arguments) {
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
   ScrubDesk scrubs(*database, clock);
-  Host host{identity.host,     deps,
-            platform,          engine,
-            hub,               health,
-            workers.runs,      workers.queries,
-            workers.transfers, *database,
-            scrubs,            on_disk};
+  Host host{
+      identity.host,     deps,      platform, engine, hub, health, workers.runs, workers.queries,
+      workers.transfers, *database, scrubs,   on_disk};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};

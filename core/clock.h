@@ -45,8 +45,8 @@ class SystemClock final : public Clock {
 std::string format_utc(WallTime time);
 // "1.32 s", "450 ms", "4 min 12 s": for people.
 std::string format_duration(Duration duration);
-// "500ms", "60s", "5m", "2h", "30d": kInvalid otherwise and above ten years. Source of the grammar: Go's time.ParseDuration,
-// one number and one unit.
+// "500ms", "60s", "5m", "2h", "30d": kInvalid otherwise and above ten years. Source of the grammar:
+// Go's time.ParseDuration, one number and one unit.
 Result<Duration> parse_duration(std::string_view text);
 
 }  // namespace rollback

@@ -50,7 +50,7 @@ struct Host {
   Worker& query_worker;     // reads of the store
   Worker& transfer_worker;  // archives, at the pace of who is at their other end
   Database& database;
-  ScrubDesk& scrubs;  // checks of the whole store
+  ScrubDesk& scrubs;                                                   // checks of the whole store
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
   DeployedRevision deployed{};                                         // loop thread only
   CaptureProgress last_capture{};  // what the next one is expected to come to; run thread only
