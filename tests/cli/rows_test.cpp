@@ -102,7 +102,7 @@ TEST(Rows, OfRevisions) {
   EXPECT_THAT(table(reply_of(item)),
               HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000  3f2a90c1"));
   item.status.pinned = true;
-  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (blocked, pinned)"));
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (blocked, pin"));
   item.status.blocked = false;
   EXPECT_THAT(table(reply_of(item)), HasSubstr("available (pinned)"));
 }

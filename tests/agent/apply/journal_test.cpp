@@ -118,7 +118,7 @@ TEST_F(JournalTest, CutsADamagedLastRecordAndRefusesDamageBefore) {
 TEST_F(JournalTest, RefusesANewerFormat) {
   write_three();
   auto newer = bytes();
-  newer[16] = 2;
+  newer[16] = 3;
   directory_.write("journal", newer);
   const auto found = Journal::find(state_);
   ASSERT_FALSE(found);
