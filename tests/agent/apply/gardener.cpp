@@ -26,7 +26,7 @@ const std::vector<std::string> kNames = {
     "\xff\xc3(", "*",   "\x1b[2J", "\xc3\xbc", std::string(255, 'n')};
 
 void put_number(std::string& bytes, std::uint64_t number, int size) {
-  for (int i = 0; i < size; ++i) bytes.push_back(i < 8 ? static_cast<char>(number >> (8 * i)) : 0);
+  for (int i = 0; i < size; ++i) bytes.push_back(static_cast<char>(i < 8 ? number >> (8 * i) : 0));
 }
 
 // As the kernel takes it: version 2, then tag, permissions and id of each entry.
