@@ -96,7 +96,7 @@ std::string size_text(std::uint64_t bytes) { return format_bytes(bytes); }
 
 std::string count_text(std::uint64_t number) {
   std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
   return text;
 }
 
