@@ -14,7 +14,7 @@ fuzzers=("${@:2}")
 command -v clang++ >/dev/null || { echo "fuzz.sh: clang++ is missing; apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
 
 build=build/fuzz
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang \
+cmake -S . -B "$build" -G Ninja -DCMAKE_CXX_FLAGS="-O1 -g1" -DCMAKE_C_COMPILER=clang \
   -DCMAKE_CXX_COMPILER=clang++ -DROLLBACK_TESTS=ON -DROLLBACK_FUZZ=ON \
   -DROLLBACK_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
 ninja -C "$build" -j "$(nproc)" "${fuzzers[@]/#/fuzz_}" | tail -1
