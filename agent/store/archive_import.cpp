@@ -44,7 +44,7 @@ class Importer {
     for (;;) {
       ROLLBACK_ASSIGN(auto record, pack_.next());
       if (!record) break;
-      ROLLBACK_TRY(take(*std::move(record)));
+      ROLLBACK_TRY(take(*record));
       progress_.bytes = pack_.bytes();
       if (order_.on_progress) order_.on_progress(progress_);
     }
@@ -56,7 +56,7 @@ class Importer {
   }
 
  private:
-  Status take(PackRecord record) {
+  Status take(const PackRecord& record) {
     const int place = place_of(record.header.kind);
     const bool next = place == 0 ? place_ == 0 : place == place_ + 1;
     if (!next) return damaged_archive("its records are out of order");
@@ -70,11 +70,11 @@ class Importer {
       case RecordKind::kContent:
         ++progress_.files;
         ROLLBACK_TRY(check_.add_content(id, record.payload));
-        return of_archive(blobs_.adopt(id, std::move(record.payload)));
+        return of_archive(blobs_.adopt(id, record.payload));
       case RecordKind::kChunkList:
         ++progress_.files;
         ROLLBACK_TRY(check_.add_chunk_list(id, record.payload));
-        return of_archive(blobs_.adopt(id, std::move(record.payload)));
+        return of_archive(blobs_.adopt(id, record.payload));
       case RecordKind::kTree:
         return tree(id, record.payload);
       case RecordKind::kSnapshot:

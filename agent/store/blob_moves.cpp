@@ -24,15 +24,19 @@ Result<std::string> BlobStore::packed(const Digest& digest) const {
   return packed;
 }
 
+Status BlobStore::put_unless_stored(const Digest& digest, std::string_view packed) {
+  ROLLBACK_ASSIGN(const bool known, is_stored(digest));
+  return known ? Status() : put_packed(digest, packed);
+}
+
+// What is stored already is looked at too: an archive that one store refuses, every store refuses.
 // A list only says what it stands for, and whoever is given its chunks later believes it: so the
 // whole is hashed once, here.
-Status BlobStore::adopt(const Digest& digest, std::string packed) {
-  ROLLBACK_ASSIGN(const bool known, is_stored(digest));
-  if (known) return {};
+Status BlobStore::adopt(const Digest& digest, std::string_view packed) {
   ROLLBACK_ASSIGN(const auto stored, unpack_blob(digest, packed));
   if (const auto* const whole = std::get_if<std::string>(&stored)) {
     if (sha256(*whole) != digest) return another(digest);
-    return put_packed(digest, std::move(packed));
+    return put_unless_stored(digest, packed);
   }
   Hasher hasher;
   for (const auto& chunk : std::get<ChunkList>(stored)) {
@@ -43,7 +47,7 @@ Status BlobStore::adopt(const Digest& digest, std::string packed) {
     hasher.update(*bytes);
   }
   if (hasher.finish() != digest) return another(digest);
-  return put_packed(digest, std::move(packed));
+  return put_unless_stored(digest, packed);
 }
 
 }  // namespace rollback

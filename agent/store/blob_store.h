@@ -45,7 +45,7 @@ class BlobStore {
   Result<std::string> packed(const Digest& digest) const;
   // Bulk. Puts what came in that form after it was unpacked and hashed, of a list after every chunk
   // it names was read from here and the whole was hashed: kCorrupt when it is not `digest`.
-  Status adopt(const Digest& digest, std::string packed);
+  Status adopt(const Digest& digest, std::string_view packed);
 
  private:
   friend class BlobWriter;
@@ -55,6 +55,7 @@ class BlobStore {
   Result<Stored> unpack(const Digest& digest, std::string_view packed) const;
   Result<bool> is_stored(const Digest& digest) const;
   Result<Digest> put_whole(std::string_view bytes);
+  Status put_unless_stored(const Digest& digest, std::string_view packed);
   Status put_packed(const Digest& digest, std::string_view packed);
   Failure note_damage(const Digest& digest, const std::string& what) const;
 

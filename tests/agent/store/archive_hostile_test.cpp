@@ -11,15 +11,23 @@ using testing::HasSubstr;
 
 class HostileArchive : public testing::Test {
  protected:
-  TempDirectory directory_;
-  StoreOfHost from_{directory_.path() / "from"};
-  StoreOfHost to_{directory_.path() / "to"};
-  const std::string archive_ =
-      from_.exported(from_.record(make_sample({{"a", "hello"}, {"b", "world"}}), "v1.0.0").value())
-          .value();
-  std::vector<PackRecord> records_ = records_of(archive_);
-
-  void SetUp() override { ASSERT_TRUE(to_.record(make_sample({{"x", "older"}}), "v0.9.0")); }
+  // Two stores for the whole suite: opening one costs more than most tests do, and a refused
+  // archive must leave it as it was anyway.
+  static void SetUpTestSuite() {
+    directory_ = std::make_unique<TempDirectory>();
+    StoreOfHost from(directory_->path() / "from");
+    const Sample sample = make_sample({{"a", "hello"}, {"b", "world"}});
+    archive_ = from.exported(from.record(sample, "v1.0.0").value()).value();
+    store_ = std::make_unique<StoreOfHost>(directory_->path() / "to");
+    ASSERT_TRUE(store_->record(make_sample({{"x", "older"}}), "v0.9.0"));
+  }
+  static void TearDownTestSuite() {
+    store_.reset();
+    directory_.reset();
+  }
+  void TearDown() override {
+    to_.permit = [](auto&, auto&) { return Status(); };
+  }
 
   // It is refused, and nothing that can be seen has changed.
   Error refused(std::string_view archive) {
@@ -65,6 +73,12 @@ class HostileArchive : public testing::Test {
   static PackRecord tree_record(const Tree& tree) {
     return record_of(RecordKind::kTree, encode_tree(tree).value());
   }
+
+  inline static std::unique_ptr<TempDirectory> directory_;
+  inline static std::unique_ptr<StoreOfHost> store_;
+  inline static std::string archive_;
+  StoreOfHost& to_ = *store_;
+  std::vector<PackRecord> records_ = records_of(archive_);
 };
 
 TEST_F(HostileArchive, IsRefusedWhereverItIsCut) {
@@ -72,18 +86,21 @@ TEST_F(HostileArchive, IsRefusedWhereverItIsCut) {
     SCOPED_TRACE("cut after " + std::to_string(size));
     (void)refused(archive_.substr(0, size));
   }
-  ASSERT_TRUE(to_.import(archive_));
 }
 
 TEST_F(HostileArchive, IsRefusedWhicheverByteIsFlipped) {
   for (std::size_t i = 0; i < archive_.size(); ++i)
-    for (const int mask : {1, 0x10, 0xff}) {
+    for (const int mask : {1, 0xff}) {
       SCOPED_TRACE("byte " + std::to_string(i) + " changed by " + std::to_string(mask));
       std::string flipped = archive_;
       flipped[i] = static_cast<char>(flipped[i] ^ mask);
       (void)refused(flipped);
     }
-  ASSERT_TRUE(to_.import(archive_));
+}
+
+TEST_F(HostileArchive, IsTakenAsItWasMade) {
+  StoreOfHost another(directory_->path() / "another");
+  EXPECT_TRUE(another.import(archive_));
 }
 
 TEST_F(HostileArchive, IsRefusedWithSomethingBehindIt) {
@@ -118,9 +135,13 @@ TEST_F(HostileArchive, IsBelievedNoLengthBeforeTheBytesCome) {
 }
 
 TEST_F(HostileArchive, IsRefusedWithContentsThatAreNotWhatTheirIdsSay) {
-  records_[0].payload = pack_blob("HELLO").value();
+  auto& [header, payload] = records_[0];
+  payload = pack_blob("HELLO").value();
+  ASSERT_TRUE(to_.blobs.put("hello"));
+  EXPECT_EQ(refused().code, ErrorCode::kCorrupt);  // although the store would not need it
+  header.id = sha256("nowhere yet");
   EXPECT_EQ(refused().code, ErrorCode::kCorrupt);
-  EXPECT_FALSE(to_.blobs.has(records_[0].header.id).value());
+  EXPECT_FALSE(to_.blobs.has(header.id).value());
 }
 
 TEST_F(HostileArchive, IsRefusedWithABomb) {
@@ -236,7 +257,7 @@ TEST_F(HostileArchive, IsRefusedWhenItUnfoldsToMoreThanMemoryHolds) {
 TEST_F(HostileArchive, IsRefusedWhenItIsDeeperThanAnyHost) {
   std::vector<PackRecord> trees;
   Tree tree;
-  for (int level = 0; level < 3000; ++level) {
+  for (int level = 0; level < 1100; ++level) {
     trees.push_back(tree_record(tree));
     tree.entries = {{"d", sample_directory(tree)}};
   }
@@ -304,11 +325,12 @@ TEST_F(HostileArchive, IsRefusedWithWhatThisHostDoesNotPermit) {
 }
 
 TEST_F(HostileArchive, IsNotTakenByADamagedStore) {
-  (void)to_.database->note_damage(Table::kBlobs, "a", "content a: what is stored is damaged");
-  const auto before = to_.visible();
-  const auto imported = to_.import(archive_);
+  StoreOfHost damaged(directory_->path() / "damaged");
+  (void)damaged.database->note_damage(Table::kBlobs, "a", "content a: what is stored is damaged");
+  const auto before = damaged.visible();
+  const auto imported = damaged.import(archive_);
   EXPECT_THAT(imported.error().message, HasSubstr("content a"));
-  EXPECT_EQ(to_.visible(), before);
+  EXPECT_EQ(damaged.visible(), before);
 }
 
 }  // namespace
