@@ -130,10 +130,10 @@ Status serve(const Arguments& arguments) {
   Poller poller;
   stop_on_signals(poller);
   Outbox outbox([&poller] { poller.wake(); });
+  ScrubDesk scrubs(*database, clock);  // outlives the jobs of the workers, which look at it
   Workers workers(clock);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  ScrubDesk scrubs(*database, clock);
   Host host{
       identity.host,     deps,      platform, engine, hub, health, workers.runs, workers.queries,
       workers.transfers, *database, scrubs,   on_disk};

@@ -35,7 +35,7 @@ class StoreScrub {
 
   Result<ScrubResult> run() {
     ScrubResult result;
-    result.resumed = resume();
+    result.resumed = resumed_ = resume();
     expect_totals();
     for (; place_ < kTables.size(); ++place_, mark_.after.clear()) {
       mark_.table = kTables.at(place_);
@@ -89,7 +89,9 @@ class StoreScrub {
   Status table() {
     for (bool more = true; more && !pace_.stopped();) {
       more = false;
+      bool looked = false;
       const auto visit = [&](std::string_view key, std::string_view value) {
+        looked = true;
         look(key, value);
         mark_.after = key;
         more = pace_.due();
@@ -99,6 +101,7 @@ class StoreScrub {
       const auto scanned = deps_.database.scan(mark_.table, {}, from, visit);
       if (!scanned && scanned.error().code != ErrorCode::kCorrupt) return scanned;
       if (!scanned) unreadable_.insert(mark_.table);  // noted; what can be met otherwise is
+      if (!looked) break;  // who is stopped at every question still gets on
       (void)pace_.go_on();
       keep(pace_.stopped());
     }
@@ -187,7 +190,8 @@ class StoreScrub {
   }
 
   bool is_still(const Database::Damaged& damaged) {
-    if (damaged.key.empty()) return unreadable_.contains(damaged.table);
+    // A resumed check has not seen the tables before the place where it went on.
+    if (damaged.key.empty()) return resumed_ || unreadable_.contains(damaged.table);
     const auto id = Digest::from_bytes(damaged.key);
     if (damaged.table == Table::kBlobs && id) return !deps_.blobs.check_stored(*id);
     if (damaged.table == Table::kTrees && id) return !deps_.snapshots.load_tree(*id);
@@ -233,6 +237,7 @@ class StoreScrub {
   ScrubMark mark_;
   ScrubMark trees_{ScrubDepth::kShallow, Table::kTrees, {}, 0, 0};  // where the search began
   std::size_t place_ = 0;                                           // in kTables
+  bool resumed_ = false;
   std::unordered_set<Table> unreadable_;
   std::vector<Database::Damaged> missing_;
 };

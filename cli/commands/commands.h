@@ -15,6 +15,7 @@ namespace rollback {
 
 void add_snapshot(CLI::App& app, Session& session);
 void add_readers(CLI::App& app, Session& session);    // history show diff plan verify health status
+void add_verify(CLI::App& app, Session& session);     // verify; called by add_readers
 void add_rollback(CLI::App& app, Session& session);   // rollback undo
 void add_runs(CLI::App& app, Session& session);       // run list show watch abort
 void add_retention(CLI::App& app, Session& session);  // pin unpin block unblock prune

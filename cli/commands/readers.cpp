@@ -18,7 +18,6 @@ namespace {
 std::vector<std::string> releases_of(const ShowRequest& it) { return {it.revision}; }
 std::vector<std::string> releases_of(const DiffRequest& it) { return {it.from, it.to}; }
 std::vector<std::string> releases_of(const PlanRequest& it) { return {it.to}; }
-std::vector<std::string> releases_of(const VerifyRequest& it) { return {it.revision}; }
 template <typename Request>
 std::vector<std::string> releases_of(const Request&) {
   return {};
@@ -87,12 +86,7 @@ void add_readers(CLI::App& app, Session& session) {
   command->add_flag("-D,--diff", plan->diff, "With the text of every change");
   ask_when_chosen(command, session, plan);
 
-  auto verify = std::make_shared<VerifyRequest>();
-  command =
-      app.add_subcommand("verify", "This host against a release, and the release's stored content");
-  command->add_option("release", verify->revision, "Default: the deployed one");
-  ask_when_chosen(command, session, verify);
-
+  add_verify(app, session);
   add_health(app, session);
   command = app.add_subcommand("status", "Release, health, running run, store and coordinator");
   ask_when_chosen(command, session, std::make_shared<StatusRequest>());

@@ -93,13 +93,15 @@ Row resource_row(const Reply& reply, const ResourceItem& item) {
            {joined(paths, " ")}}};
 }
 
-Row status_row(const Session&, const StatusItem& item) {
+Row status_row(const Session& session, const StatusItem& item) {
+  const bool verified = item.verified.ns != 0;
   return {"status",
-          {"HOST", "RELEASE", "HEALTH", "RUN", "STORE", "COORDINATOR"},
+          {"HOST", "RELEASE", "HEALTH", "RUN", "VERIFIED", "STORE", "COORDINATOR"},
           {{printable(item.host)},
            {item.release.empty() ? "-" : item.release},
            {std::string(to_string(item.health)), tone_of(item.health)},
            {item.run.empty() ? "-" : fmt::format("{} ({})", item.run, to_string(item.run_phase))},
+           {verified ? time_text(item.verified, session.utc) : ""},
            {printable(item.store), item.store == "ok" ? Tone::kGood : Tone::kBad},
            {printable(item.link)}}};
 }

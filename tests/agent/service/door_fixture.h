@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,7 +32,13 @@ inline const Principal kCoordinator{Role::kCoordinator, "coordinator", 0, "key"}
 
 class DoorTest : public ::testing::Test {
  protected:
-  DoorTest() {
+  // `arrange` makes the store at this path before it is opened; without it there is a new one.
+  explicit DoorTest(const std::function<void(const std::string&)>& arrange = {})
+      : database_([&] {
+          const std::string path = store_.path() / "db";
+          if (arrange) arrange(path);
+          return Database::open_or_degrade(path).value();
+        }()) {
     tree_.write("etc/app/app.conf", "one");
     tree_.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
     tree_.write("etc/group", "root:x:0:\n");
@@ -83,13 +90,14 @@ class DoorTest : public ::testing::Test {
     return door_->handle(who, encode_envelope(seal(asked).value()).value(), ConnectionId{1});
   }
   // The End of the only stream; waits for the thread that answers.
-  End end(std::string* texts = nullptr) {
+  End end(std::string* texts = nullptr, std::vector<ReplyBody>* all = nullptr) {
     std::unique_lock lock(mutex_);
     End found;
     const auto ended = [&] {
       for (auto& outgoing : outbox_.drain()) {
         if (auto* const item = std::get_if<DiffItem>(&outgoing.reply.body); item && texts)
           *texts += item->text;
+        if (all) all->push_back(outgoing.reply.body);
         if (auto* const last = std::get_if<End>(&outgoing.reply.body)) {
           found = *last;
           return true;
@@ -117,7 +125,7 @@ class DoorTest : public ::testing::Test {
   Directory state_;
   AgentOptions options_;
   std::vector<std::unique_ptr<Resource>> resources_;
-  std::unique_ptr<Database> database_ = Database::open(store_.path() / "db").value();
+  std::unique_ptr<Database> database_;
   BlobStore blobs_{*database_};
   SnapshotStore snapshots_{*database_, blobs_};
   RunStore runs_{*database_};
