@@ -15,7 +15,7 @@ namespace rollback {
 namespace {
 
 constexpr int kTrees = 2000;
-constexpr int kTreesOfAHost = 100;  // its history is read at each run, so it is not to grow long
+constexpr int kTreesOfAHost = 50;  // its history is read at each run, so it is not to grow long
 
 const std::vector<std::string> kTops = {"/etc/app", "/srv/app"};
 

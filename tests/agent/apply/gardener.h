@@ -18,7 +18,7 @@ class Gardener {
            SeededRandom& random);
 
   void clear();   // nothing at all
-  void grow();    // another tree, of at most 30 nodes
+  void grow();    // another tree, of at most 16 nodes
   void change();  // a few changes, from a time to another tree
 
  private:
