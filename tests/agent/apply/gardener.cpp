@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostNodes = 16;
+constexpr std::size_t kMostNodes = 24;
 
 const std::vector<std::string> kNames = {
     "a",         "b",   "c",       "d",        "e",
