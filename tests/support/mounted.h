@@ -13,7 +13,7 @@ class Mounted {
  public:
   // A new tmpfs at `where`, which exists.
   explicit Mounted(std::string where) : where_(std::move(where)) {
-    if (::mount("tmpfs", where_.c_str(), "tmpfs", 0, "size=16m") != 0)
+    if (::mount("tmpfs", where_.c_str(), "tmpfs", 0, "size=64m") != 0)
       throw std::runtime_error("cannot mount at " + where_ + "; the tests need root");
   }
   // The file or directory `what`, seen at `where` too.

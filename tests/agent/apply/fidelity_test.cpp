@@ -14,24 +14,25 @@
 namespace rollback {
 namespace {
 
-constexpr int kTrees = 2000;
-constexpr int kTreesOfAHost = 100;  // its history is read at each run, so it is not to grow long
+constexpr int kTurns = 500;        // of four trees each
+constexpr int kTurnsOfAHost = 25;  // its history is read at each run, so it is not to grow long
 
-const std::vector<std::string> kTops = {"/etc/app", "/srv/app"};
+const std::vector<std::string> kTops = {"/etc/app", "/etc/web", "/opt/app", "/srv/app"};
 
-// A host that manages two trees, as two resources.
+// A host that manages four trees, each a resource of its own; hard links go across them.
 class TreeHost final : public RollbackTest {
  public:
   explicit TreeHost(std::uint64_t seed)
       : dice_(seed), gardener_(host_.path().string(), kTops, {"/etc/app/suid"}, dice_) {
     host_.write("etc/passwd", "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n");
     host_.write("etc/group", "root:x:0:\napp:x:1000:\n");
-    std::filesystem::create_directory(host_.path() / "srv");
+    for (const auto* above : {"opt", "srv"})
+      std::filesystem::create_directory(host_.path() / above);
     options_.resources.clear();
     resources_.clear();
     for (const auto& top : kTops) {
       ResourceSpec spec;
-      spec.name = top.substr(1, 3);
+      spec.name = top.substr(1, 3) + "-" + top.substr(5);
       spec.paths = {top};
       if (top == "/etc/app") spec.allow_setuid = {"/etc/app/suid"};
       spec.where = "agent.yaml:1";
@@ -45,7 +46,7 @@ class TreeHost final : public RollbackTest {
   }
   void TestBody() override {}
 
-  // One tree: recorded, made another, and taken back.
+  // Trees are recorded, made others, and taken back.
   void turn(int number) {
     const auto release = "v" + std::to_string(number) + ".0.0";
     gardener_.grow();
@@ -61,7 +62,7 @@ class TreeHost final : public RollbackTest {
       EXPECT_EQ(capture_now().id, state.id);
     }
     const SeenTree restored = look();
-    if (dice_.below(3) == 0) (void)go(RunKind::kUndo, "run:" + run, changed, restored, false);
+    if (dice_.below(4) == 0) (void)go(RunKind::kUndo, "run:" + run, changed, restored, false);
   }
 
  private:
@@ -110,11 +111,11 @@ TEST(Fidelity, RandomTreesComeBackAsTheyWere) {
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
   const auto seed = seed_of_this_run();
   std::unique_ptr<TreeHost> host;
-  for (int tree = 1; tree <= kTrees && !testing::Test::HasFailure(); ++tree) {
-    SCOPED_TRACE("tree " + std::to_string(tree));
-    if (tree % kTreesOfAHost == 1)
-      host = std::make_unique<TreeHost>(seed + static_cast<std::uint64_t>(tree));
-    host->turn(tree);
+  for (int turn = 1; turn <= kTurns && !testing::Test::HasFailure(); ++turn) {
+    SCOPED_TRACE("turn " + std::to_string(turn));
+    if (turn % kTurnsOfAHost == 1)
+      host = std::make_unique<TreeHost>(seed + static_cast<std::uint64_t>(turn));
+    host->turn(turn);
   }
 }
 

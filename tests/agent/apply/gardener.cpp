@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostNodes = 30;
+constexpr std::size_t kMostNodes = 24;
 
 const std::vector<std::string> kNames = {
     "a",         "b",   "c",       "d",        "e",
@@ -160,9 +160,9 @@ void Gardener::write(const std::string& path) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   if (once_in(5)) {  // with a hole in its middle, at its end, or nothing but one
     if (once_in(2)) file << "begin";
-    if (once_in(2)) file.seekp(static_cast<std::streamoff>(random_.below(100'000))) << "end";
+    if (once_in(2)) file.seekp(static_cast<std::streamoff>(random_.below(40'000))) << "end";
     file.close();
-    return fs::resize_file(path, random_.below(150'000));
+    return fs::resize_file(path, random_.below(60'000));
   }
   file << std::string(random_.below(4) == 0 ? random_.below(20'000) : random_.below(30),
                       static_cast<char>('a' + random_.below(3)));

@@ -18,8 +18,8 @@ class Gardener {
            SeededRandom& random);
 
   void clear();   // nothing at all
-  void grow();    // another tree, of at most 30 nodes
-  void change();  // a few changes, from a time to another tree
+  void grow();    // other trees, of at most 24 nodes together
+  void change();  // a few changes, from time to time other trees
 
  private:
   [[nodiscard]] std::vector<std::string> all(bool directories_only) const;

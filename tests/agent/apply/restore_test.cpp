@@ -112,10 +112,9 @@ TEST_F(Restore, AnAccountThatIsMissingLeavesItsNumber) {
   const auto asked = order("v3.0.0");
   const auto prepared = engine_->prepare(asked, watcher_);
   ASSERT_TRUE(prepared) << prepared.error().message;
-  EXPECT_THAT(
-      prepared->plan.warnings,
-      Contains("files of v3.0.0@1 belong to the user 'shop', which this host does not have: "
-               "they get its number 1234, which is that of 'bob' here"));
+  EXPECT_THAT(prepared->plan.warnings,
+              Contains("files of v3.0.0 belong to the user 'shop', which this host does not have: "
+                       "they get its number 1234, which is that of 'bob' here"));
   const auto record = engine_->commit(asked.run, prepared->plan_digest, watcher_);
   ASSERT_TRUE(record) << record.error().message;
   EXPECT_EQ(record->outcome, RunOutcome::kSucceeded);
@@ -140,7 +139,7 @@ TEST_F(Restore, WhatTheReleaseOnlyListsIsLeftAsItIs) {
   write("pipe/now", "a directory");
   write("app.conf", "three");
   EXPECT_THAT(warnings(), ElementsAre("/etc/app/pipe is a socket, FIFO, device or mount point in "
-                                      "v3.0.0@1, of which nothing is recorded: it is left as it is "
+                                      "v3.0.0, of which nothing is recorded: it is left as it is "
                                       "now"));
   take_back();
   EXPECT_EQ(host_.read("etc/app/pipe/now"), "a directory");

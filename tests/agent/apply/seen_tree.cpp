@@ -8,7 +8,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 namespace rollback {
@@ -35,8 +34,10 @@ std::map<std::string, std::string> xattrs_of(const std::string& path) {
 std::string content_of(const std::string& path, const struct stat& stat) {
   if (S_ISLNK(stat.st_mode)) return std::filesystem::read_symlink(path).string();
   if (!S_ISREG(stat.st_mode)) return S_ISDIR(stat.st_mode) ? "" : std::to_string(stat.st_rdev);
+  std::string content(static_cast<std::size_t>(stat.st_size), '\0');
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  return content;
 }
 
 void look(const std::string& root, const std::string& path, SeenTree& tree) {
