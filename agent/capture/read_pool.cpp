@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture/read_pool.h"
 
-#include <malloc.h>
-
 #include <chrono>
 #include <utility>
+
+#include "core/memory.h"
 
 namespace rollback {
 
@@ -69,7 +69,7 @@ void ReadPool::loop() {
 void ReadPool::leave() {
   if (stopping_) return;
   left_.push_back(std::move(threads_.extract(std::this_thread::get_id()).mapped()));
-  if (threads_.empty()) (void)malloc_trim(0);  // its answer says only whether there was any
+  if (threads_.empty()) release_free_memory();
 }
 
 }  // namespace rollback

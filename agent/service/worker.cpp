@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/worker.h"
 
-#include <malloc.h>
 #include <pthread.h>
 
 #include <utility>
+
+#include "core/memory.h"
 
 namespace rollback {
 
@@ -58,7 +59,7 @@ void Worker::loop() {
     lock.unlock();
     running_->run();
     running_->run = nullptr;
-    (void)malloc_trim(0);  // what the job took is the system's again
+    release_free_memory();  // what the job took
     lock.lock();
     running_.reset();
   }
