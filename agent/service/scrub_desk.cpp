@@ -31,19 +31,28 @@ Status ScrubDesk::begin(const Destination& asker, std::function<void()> check) {
           "was begun");
     asker_ = asker;
     end_ = stopped_;
+    ++jobs_;
   }
+  const auto over = [this] {
+    const std::lock_guard lock(mutex_);
+    --jobs_;
+    ending_.notify_all();
+  };
   const auto posted =
-      thread_.post({"a verification of the store", kNoDeadline, [this, check = std::move(check)] {
+      thread_.post({"a verification of the store", kNoDeadline, [check = std::move(check), over] {
                       check();
-                      look_up_verified();
-                      const std::lock_guard lock(mutex_);
-                      asker_.reset();
-                      ending_.notify_all();
+                      over();
                     }});
   if (posted) return posted;
+  done();
+  over();
+  return posted;
+}
+
+void ScrubDesk::done() {
+  look_up_verified();
   const std::lock_guard lock(mutex_);
   asker_.reset();
-  return posted;
 }
 
 void ScrubDesk::forget(const Destination& asker) {
@@ -57,7 +66,7 @@ void ScrubDesk::stop() {
   std::unique_lock lock(mutex_);
   stopped_ = end_ = true;
   ending_.notify_all();
-  ending_.wait(lock, [this] { return !asker_; });
+  ending_.wait(lock, [this] { return jobs_ == 0; });
 }
 
 bool ScrubDesk::pause(BootTime until) { return wait_for(until, end_); }

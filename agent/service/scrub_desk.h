@@ -23,6 +23,9 @@ class ScrubDesk {
 
   // `check` runs on the desk's thread. kBusy while another one is at work.
   Status begin(const Destination& asker, std::function<void()> check);
+  // Said by the check when it has its result, before it answers: whoever reads the answer may ask
+  // for the next one.
+  void done();
   // Nobody listens there any more.
   void forget(const Destination& asker);
   void stop();  // of the agent: ends the check and waits for it; none begins afterwards
@@ -46,6 +49,7 @@ class ScrubDesk {
   std::optional<Destination> asker_;  // of the check at work
   bool end_ = false;                  // of the check at work
   bool stopped_ = false;
+  int jobs_ = 0;   // posted, and not over yet
   Worker thread_;  // the last member: its job uses the others
 };
 

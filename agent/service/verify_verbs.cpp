@@ -63,11 +63,14 @@ VerifySummary summary_of(const ScrubResult& result, ScrubDepth depth, std::size_
           result.resumed};
 }
 
-void end_of_store_check(const ScrubResult& result, ScrubDepth depth, const std::vector<bool>& sound,
-                        Stream& stream) {
+void end_of_store_check(const Host& host, const ScrubResult& result, ScrubDepth depth,
+                        const std::vector<bool>& sound, Stream& stream) {
   const std::size_t repaired = send_damage(result.damage, sound, stream);
   stream.send(summary_of(result, depth, repaired));
   const std::size_t left = result.damage.size() - repaired;
+  if (left == 0 && !host.database.takes_writes())
+    return stream.fail(ExitCode::kInconsistent,
+                       Error{ErrorCode::kCorrupt, host.deps.snapshots.damage()});
   if (left == 0) return stream.end(ExitCode::kDone, repaired > 0);
   stream.fail(ExitCode::kInconsistent,
               Error{ErrorCode::kCorrupt,
@@ -165,12 +168,15 @@ void verify_verb(Host& host, const VerifyRequest& request, Stream& stream) {
 }
 
 void scrub_verb(Host& host, const VerifyRequest& request, const StreamPtr& stream) {
-  if (const auto may = request.repair ? may_repair(host) : Status(); !may)
+  if (const auto may = request.repair ? may_repair(host) : Status(); !may) {
+    host.scrubs.done();
     return stream->fail(ExitCode::kRefused, may.error());
+  }
   VerifyWatcher watcher(*stream, host.deps.clock,
                         [&](BootTime until) { return host.scrubs.pause(until); });
   const ScrubDepth depth = request.deep ? ScrubDepth::kDeep : ScrubDepth::kShallow;
   auto result = scrub_store(scrub_deps(host), {depth, request.rate, request.restart}, watcher);
+  host.scrubs.done();
   if (!result) return stream->fail(exit_code_of(result.error()), result.error());
   if (!result->finished)
     return stream->fail(ExitCode::kDetached,
@@ -178,7 +184,7 @@ void scrub_verb(Host& host, const VerifyRequest& request, const StreamPtr& strea
                               "the verification was ended; the next one goes on "
                               "where it stopped"});
   if (!request.repair || result->damage.empty())
-    return end_of_store_check(*result, depth, {}, *stream);
+    return end_of_store_check(host, *result, depth, {}, *stream);
   const auto posted = host.run_worker.post(
       {"a repair of the store", kRepairing, [&host, depth, found = *std::move(result), stream] {
          repair_verb(host, found, depth, *stream);
@@ -189,7 +195,7 @@ void scrub_verb(Host& host, const VerifyRequest& request, const StreamPtr& strea
 void repair_verb(Host& host, const ScrubResult& found, ScrubDepth depth, Stream& stream) {
   const auto sound = repair(host, found.damage);
   if (!sound) return stream.fail(exit_code_of(sound.error()), sound.error());
-  end_of_store_check(found, depth, *sound, stream);
+  end_of_store_check(host, found, depth, *sound, stream);
 }
 
 }  // namespace rollback

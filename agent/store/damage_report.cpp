@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <map>
 #include <unordered_set>
 
@@ -11,6 +12,10 @@
 
 namespace rollback {
 namespace {
+
+// In the order of Table.
+constexpr std::array<std::string_view, 9> kNames = {
+    "default", "blobs", "trees", "snapshots", "revisions", "history", "runs", "events", "scans"};
 
 using Where = std::pair<Table, std::string>;
 
@@ -130,7 +135,7 @@ std::string object_name(Table table, std::string_view key) {
     return to_hex(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
   };
   const auto number = [&] { return key.size() == 8 ? std::to_string(key_number(key)) : hex(); };
-  if (key.empty()) return fmt::format("table {}", static_cast<int>(table));
+  if (key.empty()) return "table " + std::string(kNames.at(static_cast<std::size_t>(table)));
   switch (table) {
     case Table::kBlobs:
       return "content " + hex();

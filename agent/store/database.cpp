@@ -206,6 +206,8 @@ std::string Database::damage() const {
   return text;
 }
 
+Status Database::readable() const { return inner_->readable(); }
+
 bool Database::takes_writes() const noexcept {
   return inner_->tables && !inner_->tables->is_only_read();
 }

@@ -81,6 +81,8 @@ class Database {
   // One sentence for `status` and `doctor`; "" while nothing damaged was met and writes are taken.
   // A damaged store still gives out what is sound, but takes no new releases.
   [[nodiscard]] std::string damage() const;
+  // Why nothing at all can be read.
+  [[nodiscard]] Status readable() const;
   // False for a store that is damaged so that nothing will be written until it is opened anew. One
   // that a full disk has stopped is not such a store.
   [[nodiscard]] bool takes_writes() const noexcept;

@@ -246,6 +246,7 @@ class StoreScrub {
 
 Result<ScrubResult> scrub_store(const ScrubDeps& deps, const ScrubOrder& order,
                                 ScrubWatcher& watcher) {
+  ROLLBACK_TRY(deps.database.readable());
   return StoreScrub(deps, order, watcher).run();
 }
 
