@@ -17,7 +17,11 @@ class StoringSink final : public RememberingSink {
  public:
   // `now`: when the capture begins.
   StoringSink(BlobStore& blobs, SnapshotStore& snapshots, WallTime now)
-      : blobs_(blobs), snapshots_(snapshots), hold_(snapshots.hold()), began_(now) {}
+      : blobs_(blobs),
+        snapshots_(snapshots),
+        hold_(snapshots.hold()),
+        sweeps_(snapshots.sweeps().value_or(kUnknown)),
+        began_(now) {}
 
   std::unique_ptr<ContentWriter> begin_content() override {
     return std::make_unique<Writer>(blobs_);
@@ -26,7 +30,7 @@ class StoringSink final : public RememberingSink {
     return snapshots_.put_tree(id, std::move(bytes));
   }
   std::optional<SeenDirectory> find_seen(const std::string& path) override {
-    return snapshots_.scans().find(path);
+    return snapshots_.scans().find(path, sweeps_);
   }
   std::optional<Tree> find_tree(const Digest& id) override {
     auto tree = snapshots_.load_tree(id);
@@ -37,7 +41,7 @@ class StoringSink final : public RememberingSink {
   [[nodiscard]] WallTime began() const noexcept override { return began_; }
 
   // Once, after the snapshot was committed.
-  Status remember() { return snapshots_.scans().keep(std::exchange(rows_, {})); }
+  Status remember() { return snapshots_.scans().keep(std::exchange(rows_, {}), sweeps_); }
 
  private:
   class Writer final : public ContentWriter {
@@ -52,7 +56,9 @@ class StoringSink final : public RememberingSink {
 
   BlobStore& blobs_;
   SnapshotStore& snapshots_;
+  static constexpr std::uint64_t kUnknown = UINT64_MAX;  // then each content is looked up
   SnapshotStore::Hold hold_;
+  std::uint64_t sweeps_;
   WallTime began_;
   std::vector<ScanCache::Row> rows_;
 };

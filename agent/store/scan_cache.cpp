@@ -109,17 +109,12 @@ Result<StoredScan> decode_seen(std::string_view bytes) {
   return scan;
 }
 
-std::uint64_t ScanCache::sweeps() const {
-  const auto stored = database_.get(Table::kMeta, "sweeps");
-  return stored && *stored && (*stored)->size() == 8 ? key_number(**stored) : 0;
-}
-
-std::optional<SeenDirectory> ScanCache::find(std::string_view path) const {
+std::optional<SeenDirectory> ScanCache::find(std::string_view path, std::uint64_t sweeps) const {
   const auto stored = database_.get(Table::kScans, path);
   if (!stored || !*stored) return std::nullopt;
   auto scan = decode_seen(**stored);
   if (!scan) return std::nullopt;
-  if (scan->sweeps != sweeps() || !database_.damage().empty()) distrust_what_is_lost(scan->seen);
+  if (scan->sweeps != sweeps || !database_.damage().empty()) distrust_what_is_lost(scan->seen);
   return std::move(scan->seen);
 }
 
@@ -133,12 +128,11 @@ void ScanCache::distrust_what_is_lost(SeenDirectory& seen) const {
   }
 }
 
-Status ScanCache::keep(const std::vector<Row>& rows) {
-  const std::uint64_t now = sweeps();
+Status ScanCache::keep(const std::vector<Row>& rows, std::uint64_t sweeps) {
   std::vector<Change> changes;
   for (const auto& row : rows) {
     for (const auto& name : row.gone) ROLLBACK_TRY(forget_below(row.path + "/" + name, changes));
-    changes.push_back({Table::kScans, row.path, encode_seen(row.seen, now)});
+    changes.push_back({Table::kScans, row.path, encode_seen(row.seen, sweeps)});
     if (changes.size() < kRowsOfBatch) continue;
     ROLLBACK_TRY(database_.write(changes, Durability::kBuffered));
     changes.clear();

@@ -53,8 +53,10 @@ class ScanCache {
  public:
   ScanCache(Database& database, BlobStore& blobs) : database_(database), blobs_(blobs) {}
 
-  // nullopt where nothing is known, or nothing that can be read.
-  [[nodiscard]] std::optional<SeenDirectory> find(std::string_view path) const;
+  // `sweeps` is SnapshotStore::sweeps(), read under a Hold that lasts until keep(). nullopt where
+  // nothing is known, or nothing that can be read.
+  [[nodiscard]] std::optional<SeenDirectory> find(std::string_view path,
+                                                  std::uint64_t sweeps) const;
 
   struct Row {
     std::string path;
@@ -62,12 +64,11 @@ class ScanCache {
     std::vector<std::string> gone;  // names of directories that are there no more
   };
   // Not synced. Call when what the rows refer to was committed.
-  Status keep(const std::vector<Row>& rows);
+  Status keep(const std::vector<Row>& rows, std::uint64_t sweeps);
 
  private:
   void distrust_what_is_lost(SeenDirectory& seen) const;
   Status forget_below(std::string path, std::vector<Change>& changes) const;
-  [[nodiscard]] std::uint64_t sweeps() const;
 
   Database& database_;
   BlobStore& blobs_;

@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include "agent/store/keys.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/temp_directory.h"
 
@@ -24,6 +23,7 @@ class ScanCacheTest : public testing::Test {
   std::unique_ptr<Database> database_ = Database::open(directory_.path() / "db").value();
   BlobStore blobs_{*database_};
   ScanCache scans_{*database_, blobs_};
+  std::uint64_t sweeps_ = 0;
   Digest stored_ = blobs_.put("stored").value();
   SeenDirectory seen_{3,
                       sha256("owners"),
@@ -39,35 +39,32 @@ class ScanCacheTest : public testing::Test {
     ASSERT_TRUE(database_->write({{Table::kTrees, std::string(sha256("tree").view()), "a tree"}},
                                  Durability::kSynced));
   }
-  void sweep(std::uint64_t times) {
-    ASSERT_TRUE(
-        database_->write({{Table::kMeta, "sweeps", number_key(times)}}, Durability::kSynced));
-  }
 };
 
 TEST_F(ScanCacheTest, GivesBackWhatWasSeen) {
-  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}));
-  EXPECT_THAT(scans_.find("/etc/shop"), Eq(seen_));
-  EXPECT_THAT(scans_.find("/etc"), Eq(std::nullopt));
+  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}, sweeps_));
+  EXPECT_THAT(scans_.find("/etc/shop", sweeps_), Eq(seen_));
+  EXPECT_THAT(scans_.find("/etc", sweeps_), Eq(std::nullopt));
 }
 
 TEST_F(ScanCacheTest, ForgetsDirectoriesThatAreGoneWithAllBelowThem) {
   ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}},
                            {"/etc/shop/a", seen_, {}},
                            {"/etc/shop/a/b", seen_, {}},
-                           {"/etc/shop/ab", seen_, {}}}));
-  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {"a"}}}));
-  EXPECT_THAT(scans_.find("/etc/shop"), Eq(seen_));
-  EXPECT_THAT(scans_.find("/etc/shop/a"), Eq(std::nullopt));
-  EXPECT_THAT(scans_.find("/etc/shop/a/b"), Eq(std::nullopt));
-  EXPECT_THAT(scans_.find("/etc/shop/ab"), Eq(seen_));
+                           {"/etc/shop/ab", seen_, {}}},
+                          sweeps_));
+  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {"a"}}}, sweeps_));
+  EXPECT_THAT(scans_.find("/etc/shop", sweeps_), Eq(seen_));
+  EXPECT_THAT(scans_.find("/etc/shop/a", sweeps_), Eq(std::nullopt));
+  EXPECT_THAT(scans_.find("/etc/shop/a/b", sweeps_), Eq(std::nullopt));
+  EXPECT_THAT(scans_.find("/etc/shop/ab", sweeps_), Eq(seen_));
 }
 
 TEST_F(ScanCacheTest, BelievesAfterASweepOnlyWhatIsStillStored) {
   seen_.entries[1] = file("gone", sha256("swept"));
-  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}));
-  sweep(1);
-  const auto found = scans_.find("/etc/shop");
+  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}, sweeps_));
+  sweeps_ = 1;
+  const auto found = scans_.find("/etc/shop", sweeps_);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->tree, seen_.tree);
   EXPECT_EQ(found->entries[0].ino, seen_.entries[0].ino);
@@ -76,15 +73,15 @@ TEST_F(ScanCacheTest, BelievesAfterASweepOnlyWhatIsStillStored) {
 
 TEST_F(ScanCacheTest, TakesNoTreeThatWasSwept) {
   seen_.tree = sha256("swept");
-  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}));
-  sweep(1);
-  EXPECT_TRUE(scans_.find("/etc/shop")->tree.is_none());
+  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}, sweeps_));
+  sweeps_ = 1;
+  EXPECT_TRUE(scans_.find("/etc/shop", sweeps_)->tree.is_none());
 }
 
 TEST_F(ScanCacheTest, BelievesNothingThatIsKnownToBeDamaged) {
-  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}));
+  ASSERT_TRUE(scans_.keep({{"/etc/shop", seen_, {}}}, sweeps_));
   (void)database_->note_damage(Table::kBlobs, stored_.view(), "content: another hash");
-  const auto found = scans_.find("/etc/shop");
+  const auto found = scans_.find("/etc/shop", sweeps_);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->entries[0].name, "a");
   EXPECT_EQ(found->entries[0].ino, 0U);
