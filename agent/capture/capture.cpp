@@ -96,8 +96,6 @@ std::vector<HardLinkGroup> groups_of(const CaptureSession& session) {
   std::vector<HardLinkGroup> groups;
   for (auto [inode, names] : session.linked) {
     std::sort(names.begin(), names.end());
-    // A file that is read after all, although it looked the same, was noted before.
-    names.erase(std::unique(names.begin(), names.end()), names.end());
     if (names.size() >= 2) groups.push_back(std::move(names));  // else others are not managed
   }
   std::sort(groups.begin(), groups.end());

@@ -75,6 +75,9 @@ class TreeCapture {
       reads.wait();
       ROLLBACK_TRY(make_tree(entries, path, node));
     }
+    for (const auto& entry : entries)  // files that were read are noted by file_node()
+      if (entry.same && entry.stat.type == FileType::kRegular)
+        note_file(entry.stat, path + "/" + entry.name);
     ROLLBACK_TRY(require_unchanged(directory, stat, path, entries));
     remember(path, stat, node, entries, before);
     note_node(path, node);
@@ -169,7 +172,6 @@ class TreeCapture {
       case FileType::kRegular:
         if (!entry.same) return begin_reading(directory, entry, path, reads);
         entry.content = seen->content;
-        note_file(entry.stat, path);
         return {};
       case FileType::kSymlink: {
         note_links(entry.stat, path);

@@ -50,9 +50,8 @@ bool is_excluded(const std::vector<std::string>& patterns, std::string_view mana
 
 // nullopt where nothing is there. Sockets, FIFOs and devices below it, and mount points that
 // `mounts` does not name, are listed in their tree and in `left_out`. Errors name the file:
-//   kConflict     it vanished, changed or gained neighbours while it was read; or nothing is
-//   mounted
-//                 where `mounts` says so: its files would be taken for removed
+//   kConflict     it vanished, changed or gained neighbours while it was read, or nothing is
+//                 mounted where `mounts` says so: its files would be taken for removed
 //   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
 //   kUnsupported  the path itself is a socket, FIFO or device
 //   kInvalid      larger than kMaxContentSize, or nested too deeply

@@ -115,7 +115,7 @@ TEST_F(UnchangedCapture, SeesWhatCameAndWent) {
   EXPECT_THAT(opened_by_next(), IsEmpty());
   std::filesystem::remove_all(host_.real("/etc/shop/conf.d"));
   EXPECT_THAT(opened_by_next(), IsEmpty());
-  EXPECT_FALSE(snapshots_.scans().find("/etc/shop/conf.d"));
+  EXPECT_FALSE(snapshots_.scans().find("/etc/shop/conf.d", 0));
   std::filesystem::create_directory(host_.real("/etc/shop/link.d"));
   ASSERT_EQ(::mkfifo(host_.real("/etc/shop/fifo").c_str(), 0600), 0);
   EXPECT_THAT(opened_by_next(), IsEmpty());
@@ -181,6 +181,17 @@ TEST_F(UnchangedCapture, CountsHardLinksThatItDoesNotRead) {
   expect_known();
   EXPECT_EQ(captured_later()->snapshot.hard_links,
             (std::vector<HardLinkGroup>{{"/etc/shop/a.conf", "/etc/shop/conf.d/a2.conf"}}));
+}
+
+TEST_F(UnchangedCapture, CountsEachFileOnceWhenTheTreeOfThenIsLost) {
+  std::filesystem::create_hard_link(host_.real("/etc/shop/a.conf"),
+                                    host_.real("/etc/shop/a2.conf"));
+  expect_known();
+  const auto tree = snapshots_.scans().find("/etc/shop", snapshots_.sweeps().value())->tree;
+  ASSERT_TRUE(database_->write({{Table::kTrees, std::string(tree.view()), std::nullopt}},
+                               Durability::kSynced));
+  host_.files.write("etc/shop/new", "new");
+  EXPECT_THAT(opened_by_next(), UnorderedElementsAre("a.conf", "a2.conf", "b.conf"));
 }
 
 TEST_F(UnchangedCapture, WritesNothingWhenItSawNothingNew) {
