@@ -71,7 +71,7 @@ class Door {
   void serve(const Other& request, const Call& call) {
     call.stream->fail(ExitCode::kDenied,
                       Error{ErrorCode::kDenied, "'" + std::string(name_of(CommandBody(request))) +
-                                                    "' is served by the coordinator"});
+                                                    "' is not served by the agent"});
   }
   void on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
                      std::function<void()> job);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stays in the store and what may be a target: pin, unpin, block, unblock.
+// Marks of releases, which one to keep and which may be a target: pin, unpin, block, unblock.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -27,8 +27,8 @@ void add_mark(CLI::App& app, Session& session, const std::string& name, MarkChan
 }  // namespace
 
 void add_retention(CLI::App& app, Session& session) {
-  add_mark(app, session, "pin", MarkChange::kPin, "Keep a release whatever prune is told");
-  add_mark(app, session, "unpin", MarkChange::kUnpin, "Let prune decide about it again");
+  add_mark(app, session, "pin", MarkChange::kPin, "Mark a release as one to keep");
+  add_mark(app, session, "unpin", MarkChange::kUnpin, "Take that mark off");
   add_mark(app, session, "block", MarkChange::kBlock, "No rollback may go to this release");
   add_mark(app, session, "unblock", MarkChange::kUnblock,
            "It may be a target again, also when a rollback left it");
