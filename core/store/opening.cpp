@@ -46,6 +46,11 @@ Status look_first(const TablesSpec& spec, const Synced& synced) {
   auto options = database_options();
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   ROLLBACK_ASSIGN(const auto reader, read_only(spec, options, known_tables(spec)));
+  // Whoever opens it asks for this first, and would find the damage when the log is written out.
+  std::string format;
+  const auto read = reader.db->Get({}, reader.tables[0], std::string(kFormatKey), &format);
+  if (!read.ok() && !read.IsNotFound())
+    return Failure(rocks_error(read, "open the store " + spec.path));
   const auto readable = reader.db->GetLatestSequenceNumber();
   if (readable >= synced.write) return {};
   return fail(ErrorCode::kCorrupt,

@@ -7,11 +7,15 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/store/tables.h"
 
 namespace rollback {
+
+// In the first table: what TablesSpec::format says.
+inline constexpr std::string_view kFormatKey = "format";
 
 // RocksDB's words with a code of ours. `what` names the operation and the path. A file that is not
 // there is damage: nobody but RocksDB removes its files.

@@ -16,7 +16,6 @@
 namespace rollback {
 namespace {
 
-constexpr std::string_view kFormatKey = "format";
 // Bulk bytes that still go through the log between two synced writes: a small release then makes no
 // file of its own.
 constexpr std::uint64_t kMaxLoggedBulk = 4ULL << 20U;
