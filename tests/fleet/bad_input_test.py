@@ -142,6 +142,7 @@ class Alone(Bad):
         self.addCleanup(self.host.run, "rm", "-r", dropin)
         self.host.run("systemctl", "daemon-reload")
         self.host.run("systemctl", "restart", "rollback-agent.service")
+        self.host.path(path).touch()  # what did not change since the last snapshot would not be read
         with self.nothing_changes():
             with self.host.injected("read,pread64:error=EIO", path) as seen:
                 done = self.host.ask("snapshot", "v3.0.0", "--unhealthy-ok")

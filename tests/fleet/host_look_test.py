@@ -229,7 +229,9 @@ class Verify(Look):
         with self.host.damaged_store(self.noise[1000:1100]):
             done = self.host.ask("verify", "v2.4.1")
             self.assertEqual((done.code, done.of("diff")), (5, []), done)
-            self.assertIn(NOISE, " ".join(line["text"] for line in done.of("line")))
+            damage = done.of("damage")
+            self.assertEqual([item["paths"] for item in damage], [[NOISE]], done)
+            self.assertIn("v2.4.1", damage[0]["releases"])
             self.assertIn("v2.4.1", done.words)
             for words in (("history",), ("show", "v2.4.1"), ("diff", "v2.4.1"), ("status",)):
                 self.assertEqual(self.host.ask(*words).code, 0, words)
