@@ -4,6 +4,8 @@
 // keys and values. Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -64,6 +66,12 @@ class Database {
   // From the last key that begins with `prefix`, backwards.
   Status scan_backwards(Table table, std::string_view prefix,
                         const std::function<bool(std::string_view, std::string_view)>& visit) const;
+
+  // As Tables has them (core/store/tables.h).
+  Status scan_sizes(Table table, std::string_view from,
+                    const std::function<bool(std::string_view key, std::uint64_t)>& visit) const;
+  Status give_space_back(double tolerated, std::atomic<bool>& stop);
+  [[nodiscard]] Result<std::uint64_t> disk_size() const;
 
   // Whoever finds a stored value broken says so: remembered until it is replaced or the store is
   // closed. Returns the error, kCorrupt, for the caller to return.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "agent/store/keys.h"
@@ -13,6 +14,7 @@ namespace rollback {
 namespace {
 
 constexpr std::string_view kSweeps = "sweeps";
+constexpr std::string_view kSweepOpen = "sweep-open";
 
 struct StoredRevision {
   std::uint64_t number = 0;  // in order of recording
@@ -254,6 +256,56 @@ Status SnapshotStore::collect(const Digest& tree, const std::string& path, HostS
     state.manifest.insert_or_assign(std::move(below), std::move(entry.node));
   }
   return {};
+}
+
+Status SnapshotStore::remove(std::vector<HistoryEntry> entries, std::uint64_t version) {
+  const std::lock_guard lock(recording_);
+  if (version_ != version)
+    return fail(ErrorCode::kConflict, "the releases of this host changed meanwhile; ask again");
+  ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
+  ROLLBACK_ASSIGN(std::uint64_t seq, last_number(database_, Table::kHistory));
+  std::set<std::string> gone;
+  std::vector<Change> changes;
+  for (auto& entry : entries) {
+    gone.insert(entry.to);
+    entry.seq = ++seq;
+    ROLLBACK_ASSIGN(auto bytes, encode_history_entry(entry));
+    changes.push_back({Table::kHistory, number_key(seq), std::move(bytes)});
+  }
+  std::set<Digest> kept;  // two revisions may be the same snapshot
+  for (const auto& one : known)
+    if (!gone.contains(one.revision.name.str())) kept.insert(one.revision.snapshot.digest);
+  for (const auto& one : known) {
+    if (!gone.contains(one.revision.name.str())) continue;
+    changes.push_back({Table::kRevisions, number_key(one.number), std::nullopt});
+    const Digest& snapshot = one.revision.snapshot.digest;
+    if (!kept.contains(snapshot))
+      changes.push_back({Table::kSnapshots, std::string(snapshot.view()), std::nullopt});
+  }
+  changes.push_back({Table::kMeta, std::string(kSweepOpen), std::string()});
+  ROLLBACK_TRY(database_.write(changes, Durability::kSynced));
+  ++version_;
+  return {};
+}
+
+Status SnapshotStore::begin_sweep() {
+  return database_.write({{Table::kMeta, std::string(kSweepOpen), std::string()}},
+                         Durability::kSynced);
+}
+
+Status SnapshotStore::sweep(std::vector<Change> waste) {
+  ROLLBACK_ASSIGN(const std::uint64_t before, sweeps());
+  waste.push_back({Table::kMeta, std::string(kSweeps), number_key(before + 1)});
+  return database_.write(waste, Durability::kBuffered);
+}
+
+Result<bool> SnapshotStore::is_sweep_open() const {
+  return database_.has(Table::kMeta, kSweepOpen);
+}
+
+Status SnapshotStore::end_sweep() {
+  return database_.write({{Table::kMeta, std::string(kSweepOpen), std::nullopt}},
+                         Durability::kSynced);
 }
 
 Result<Snapshot> SnapshotStore::load_snapshot(const SnapshotId& id) const {

@@ -33,9 +33,9 @@ class SnapshotStore {
   // milliseconds.
   using Hold = std::shared_lock<std::shared_timed_mutex>;
   [[nodiscard]] Hold hold() const { return Hold(sweeping_); }
-  // How many times removing contents has begun. What somebody remembers to be stored is so only
-  // while this number, read under a Hold, is the one it was remembered under; otherwise has()
-  // tells.
+  // Grows whenever contents are removed, in the same write. What somebody remembers to be stored (a
+  // scan cache) is so only while this number, read under a Hold, is the one it was remembered
+  // under; otherwise BlobStore::has() tells.
   Result<std::uint64_t> sweeps() const;
 
   Status put_tree(const Tree& tree);
@@ -65,6 +65,21 @@ class SnapshotStore {
   Status append_history(HistoryEntry entry);             // seq is assigned
   // The same of an entry that marks the revision `entry.to`; kNotFound when it is gone.
   Status append_mark(HistoryEntry entry);
+  // The commit point of prune: one synced write takes the revisions away that the entries name in
+  // `to`, and their snapshots. What only they referred to is then to be swept (retention.h).
+  // kConflict when something was recorded since version() was `version`.
+  Status remove(std::vector<HistoryEntry> entries, std::uint64_t version);
+  // From here to end_sweep() every start finds out that something is left to be removed.
+  Status begin_sweep();
+  Result<bool> is_sweep_open() const;
+  Status end_sweep();
+  // Takes objects away that no revision refers to. The lock of unlocked_sweep() is held.
+  Status sweep(std::vector<Change> waste);
+  // While it is locked nobody has a Hold.
+  [[nodiscard]] std::unique_lock<std::shared_timed_mutex> unlocked_sweep() const {
+    return std::unique_lock(sweeping_, std::defer_lock);
+  }
+
   // Grows with every revision and entry: who keeps what follows from them looks here first.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   // What the last snapshot saw of each directory.

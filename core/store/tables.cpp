@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "core/store/opening.h"
+#include "core/store/space.h"
 #include "core/store/watermark.h"
 
 namespace rollback {
@@ -268,5 +269,18 @@ std::optional<Error> Tables::stopped() const {
   const std::lock_guard lock(inner_->stopping);
   return inner_->stop;
 }
+
+Status Tables::scan_sizes(std::size_t table, std::string_view from,
+                          const std::function<bool(std::string_view, std::uint64_t)>& visit) const {
+  if (inner_->rocks.tables[table] == nullptr) return {};
+  return scan_stored_sizes(*inner_->rocks.db, inner_->rocks.tables[table], from, visit);
+}
+
+Status Tables::give_space_back(double tolerated, std::atomic<bool>& stop) {
+  if (const auto why = stopped()) return Failure(*why);
+  return rewrite_files(*inner_->rocks.db, inner_->rocks.tables, tolerated, stop);
+}
+
+Result<std::uint64_t> Tables::disk_size() const { return rollback::disk_size(inner_->spec.path); }
 
 }  // namespace rollback

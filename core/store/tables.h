@@ -7,6 +7,7 @@
 // writes does not open (core/store/watermark.h). Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,7 +22,8 @@ namespace rollback {
 
 struct TableSpec {
   std::string name;           // stored: never rename
-  bool large_values = false;  // values of 4 KiB and more go to blob files, which are not rewritten
+  bool large_values = false;  // values of 4 KiB and more go to blob files, which are rewritten
+                              // only by give_space_back()
 };
 
 struct TablesSpec {
@@ -70,6 +72,14 @@ class Tables {
               const Visit& visit) const;
   // The same from the last key that begins with `prefix`, backwards.
   Status scan_backwards(std::size_t table, std::string_view prefix, const Visit& visit) const;
+
+  // Keys with the bytes that each takes with its value as stored (core/store/space.h).
+  Status scan_sizes(std::size_t table, std::string_view from,
+                    const std::function<bool(std::string_view key, std::uint64_t)>& visit) const;
+  // Gives the file system back what removed values took, but for `tolerated` of the large ones.
+  // May take minutes; everything else goes on. kBusy when `stop` ended it.
+  Status give_space_back(double tolerated, std::atomic<bool>& stop);
+  [[nodiscard]] Result<std::uint64_t> disk_size() const;
 
   // About how much a table holds; zeros when RocksDB does not say.
   struct Extent {
