@@ -53,10 +53,14 @@ const char* env(const char* name) {
 
 struct Store {
   explicit Store(Database& database)
-      : blobs(database), snapshots(database, blobs), runs(database) {}
+      : blobs(database),
+        snapshots(database, blobs),
+        runs(database),
+        retention(database, snapshots, blobs) {}
   BlobStore blobs;
   SnapshotStore snapshots;
   RunStore runs;
+  Retention retention;
 };
 
 // Everything of one thread that talks to systemd.
@@ -134,9 +138,10 @@ Status serve(const Arguments& arguments) {
   Workers workers(clock);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
+  Pruner pruner(store.retention, clock, [](const std::string& text) { spdlog::warn("{}", text); });
   Host host{
-      identity.host,     deps,      platform, engine, hub, health, workers.runs, workers.queries,
-      workers.transfers, *database, scrubs,   on_disk};
+      identity.host,     deps,      platform, engine,  hub,   health, workers.runs, workers.queries,
+      workers.transfers, *database, scrubs,   on_disk, pruner};
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
@@ -146,6 +151,7 @@ Status serve(const Arguments& arguments) {
       std::move(targets), std::move(link));
   ROLLBACK_TRY(workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15),
                                   [&] { finish_interrupted(host); }}));
+  if (const auto resumed = pruner.resume(); !resumed) spdlog::warn("{}", resumed.error().message);
   ROLLBACK_ASSIGN(auto socket, door_options(arguments.socket, options.operators_group));
   socket.takes_descriptors = true;
   ROLLBACK_TRY(agent.listen(socket));

@@ -150,6 +150,10 @@ Status parse_work(const YamlNode& root, AgentOptions& parsed) {
   if (gate) {
     ROLLBACK_ASSIGN(parsed.gate, options::gate_of(*gate));
   }
+  ROLLBACK_ASSIGN(const auto retention, root.find("retention"));
+  if (retention) {
+    ROLLBACK_ASSIGN(parsed.retention, options::retention_of(*retention));
+  }
   ROLLBACK_ASSIGN(const auto removals, root.find("max_removals"));
   if (removals) {
     ROLLBACK_ASSIGN(const auto bound, removals->as_int(0, 10'000'000));
@@ -165,7 +169,7 @@ Result<AgentOptions> AgentOptions::parse(std::string_view yaml, const std::strin
   ROLLBACK_TRY(
       root.expect_keys({"coordinators", "fleet", "name", "labels", "resources", "health", "gate",
                         "operators_group", "max_removals", "facts", "hooks", "retention"}));
-  ROLLBACK_TRY(options::refuse_unsupported(root, {"facts", "hooks", "retention"}));
+  ROLLBACK_TRY(options::refuse_unsupported(root, {"facts", "hooks"}));
   AgentOptions parsed;
   ROLLBACK_TRY(parse_identity(root, parsed));
   ROLLBACK_TRY(parse_work(root, parsed));

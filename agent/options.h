@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "model/health.h"
+#include "model/retention.h"
 #include "model/snapshot.h"
 
 namespace rollback {
@@ -48,6 +49,7 @@ struct AgentOptions {
   std::vector<ProbeSpec> health;
   GateSpec gate;
   std::string operators_group;  // may use the socket besides root; "" nobody
+  RetentionRules retention;     // none: nothing is removed by itself
   std::size_t max_removals =
       1000;  // files no release recorded; above it --accept-removals is asked
 

@@ -32,5 +32,6 @@ Status refuse_unsupported(const YamlNode& map, std::initializer_list<std::string
 Result<std::vector<ResourceSpec>> resources_of(const YamlNode& list);
 Result<std::vector<ProbeSpec>> probes_of(const YamlNode& list);
 Result<GateSpec> gate_of(const YamlNode& map);
+Result<RetentionRules> retention_of(const YamlNode& map);
 
 }  // namespace rollback::options

@@ -55,13 +55,15 @@ class Judge {
   }
 
  private:
-  // Runs move a host only when they succeed; marks move it never.
+  // Runs move a host only when they succeed; marks move it never. What was imported just now was
+  // meant to be used.
   void note_use(const HistoryEntry& entry) {
     const bool run =
         entry.action == HistoryAction::kRollback || entry.action == HistoryAction::kUndo;
     if (entry.outcome != RunOutcome::kSucceeded) return;
     if (run) last_origin_ = "run:" + entry.run;
-    if (!run && entry.action != HistoryAction::kSnapshot) return;
+    if (!run && entry.action != HistoryAction::kSnapshot && entry.action != HistoryAction::kImport)
+      return;
     for (const auto& name : {entry.from, entry.to})
       if (const auto found = used_.find(name); found != used_.end())
         found->second = std::max(found->second, entry.time);

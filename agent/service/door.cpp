@@ -200,6 +200,11 @@ void Door::serve(const MarkRequest& r, const Call& call) {
                   [&host = host_, r, call] { mark_verb(host, r, call.asked, *call.stream); });
 }
 
+void Door::serve(const PruneRequest& r, const Call& call) {
+  on_run_thread("a prune" + call.by, kCapturing, call.stream,
+                [&host = host_, r, call] { prune_verb(host, r, call.asked, call.stream); });
+}
+
 void Door::serve(const ConfigCheckRequest&, const Call& call) {
   on_run_thread("a check of the configuration" + call.by, kReading, call.stream,
                 [&host = host_, s = call.stream] { config_check_verb(host, *s); });

@@ -67,6 +67,7 @@ class Door {
   void serve(const MarkRequest& request, const Call& call);
   void serve(const ExportRequest& request, const Call& call);
   void serve(const ImportRequest& request, const Call& call);
+  void serve(const PruneRequest& request, const Call& call);
   template <typename Other>
   void serve(const Other& request, const Call& call) {
     call.stream->fail(ExitCode::kDenied,

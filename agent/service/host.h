@@ -9,6 +9,7 @@
 
 #include "agent/apply/rollback.h"
 #include "agent/service/health_monitor.h"
+#include "agent/service/pruner.h"
 #include "agent/service/run_hub.h"
 #include "agent/service/scrub_desk.h"
 #include "agent/service/worker.h"
@@ -52,7 +53,8 @@ struct Host {
   Database& database;
   ScrubDesk& scrubs;                                                   // checks of the whole store
   std::function<Result<ConfigurationOnDisk>()> configuration_on_disk;  // run thread only
-  DeployedRevision deployed{};                                         // loop thread only
+  Pruner& pruner;
+  DeployedRevision deployed{};     // loop thread only
   CaptureProgress last_capture{};  // what the next one is expected to come to; run thread only
 };
 

@@ -110,6 +110,7 @@ void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& aske
   if (recorded->existed)
     stream.note(EventLevel::kInfo,
                 recorded->revision.name.str() + " is recorded already with exactly this content");
+  if (!recorded->existed) prune_after_snapshot(host, stream);
   stream.end(ExitCode::kDone, !recorded->existed);
 }
 

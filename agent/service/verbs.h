@@ -37,6 +37,10 @@ void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const
 void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked, Stream& stream);
 void commit_verb(Host& host, const CommitRequest& request, const StreamPtr& stream);
 void forget_verb(Host& host, const ForgetRequest& request, Stream& stream);
+void prune_verb(Host& host, const PruneRequest& request, const Asked& asked,
+                const StreamPtr& stream);
+// By the configured rules. Never fails the snapshot; says what it removed.
+void prune_after_snapshot(Host& host, Stream& stream);
 void config_check_verb(Host& host, Stream& stream);
 
 // thread of the ScrubDesk: the whole store. What is to be repaired goes on to the run thread.

@@ -163,14 +163,19 @@ Status Database::scan_backwards(
 Status Database::scan_sizes(
     Table table, std::string_view from,
     const std::function<bool(std::string_view, std::uint64_t)>& visit) const {
+  ROLLBACK_TRY(inner_->readable());
   return inner_->tables->scan_sizes(index_of(table), from, visit);
 }
 
 Status Database::give_space_back(double tolerated, std::atomic<bool>& stop) {
+  ROLLBACK_TRY(inner_->readable());
   return inner_->tables->give_space_back(tolerated, stop);
 }
 
-Result<std::uint64_t> Database::disk_size() const { return inner_->tables->disk_size(); }
+Result<std::uint64_t> Database::disk_size() const {
+  ROLLBACK_TRY(inner_->readable());
+  return inner_->tables->disk_size();
+}
 
 Failure Database::note_damage(Table table, std::string_view key, std::string what) const {
   const std::lock_guard lock(inner_->mutex);

@@ -146,6 +146,12 @@ TEST(Retention, NewIsWhatTheHostWasOnLast) {
   EXPECT_THAT(host.removed(keep(2)), ElementsAre("v1.1.0"));
 }
 
+TEST(Retention, WhatWasImportedJustNowIsNew) {
+  auto host = Days().record("v0.9.0").snapshot("v1.0.0").snapshot("v1.1.0").snapshot("v1.2.0");
+  host.mark(HistoryAction::kImport, "v0.9.0");
+  EXPECT_THAT(host.removed({0, std::chrono::hours(1), 0}), ElementsAre("v1.0.0"));
+}
+
 TEST(Retention, AgeRemovesOnlyWhatWasNotUsedForSoLong) {
   auto host = Days().snapshot("v1.0.0").snapshot("v1.1.0").snapshot("v1.2.0").snapshot("v1.3.0");
   host.now = host.now + 10 * kDay;

@@ -65,7 +65,8 @@ class DoorTest : public ::testing::Test {
                                     scrubs_,
                                     [this] {
                                       return ConfigurationOnDisk{options_, true};
-                                    }});
+                                    },
+                                    pruner_});
     door_ = std::make_unique<Door>(*host_, outbox_, [] { return std::string("none"); });
   }
 
@@ -129,6 +130,7 @@ class DoorTest : public ::testing::Test {
   BlobStore blobs_{*database_};
   SnapshotStore snapshots_{*database_, blobs_};
   RunStore runs_{*database_};
+  Retention retention_{*database_, snapshots_, blobs_};
   ReadPool readers_{2};
   FakeServices services_;
   NoPrograms programs_;
@@ -141,6 +143,7 @@ class DoorTest : public ::testing::Test {
   std::unique_ptr<RollbackEngine> engine_object_;
   Worker probe_worker_{"probes", clock_};
   HealthMonitor health_{{}, prober_, probe_worker_, clock_};
+  Pruner pruner_{retention_, clock_, [](const std::string&) {}};
   std::unique_ptr<Host> host_;
   std::unique_ptr<Door> door_;
   Worker query_worker_{"queries", clock_};

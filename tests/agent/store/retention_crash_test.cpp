@@ -21,8 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFirstPoints = 12;  // the commit is among them
-constexpr std::uint64_t kMorePoints = 10;
-constexpr int kMoments = 8;
+constexpr std::uint64_t kMorePoints = 6;
+constexpr int kMoments = 6;
 
 std::string noise(SeededRandom& random, std::size_t size) {
   std::string bytes(size, '\0');
