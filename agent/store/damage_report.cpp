@@ -158,11 +158,15 @@ Result<std::vector<Damage>> report_damage(const Database& database, const Snapsh
                                           const std::vector<Database::Damaged>& missing,
                                           const std::function<bool()>& go_on) {
   if (noted.empty() && missing.empty()) return std::vector<Damage>();
-  Walk walk(database, snapshots, blobs, go_on);
-  for (const auto& damaged : noted) walk.expect(damaged, false);
-  for (const auto& damaged : missing) walk.expect(damaged, true);
-  ROLLBACK_TRY(walk.revisions());
-  return walk.take();
+  for (;;) {
+    const std::uint64_t version = snapshots.version();
+    Walk walk(database, snapshots, blobs, go_on);
+    for (const auto& damaged : noted) walk.expect(damaged, false);
+    for (const auto& damaged : missing) walk.expect(damaged, true);
+    ROLLBACK_TRY(walk.revisions());
+    // What a release lost while it was removed is no damage.
+    if (snapshots.version() == version) return walk.take();
+  }
 }
 
 }  // namespace rollback

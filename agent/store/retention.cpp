@@ -126,7 +126,8 @@ class Retention::Sweep {
       ROLLBACK_TRY(sweep(Table::kSnapshots, HashPart{}));
       ROLLBACK_TRY(sweep(Table::kTrees, HashPart{}));
     }
-    return sweep(Table::kBlobs, part_);
+    ROLLBACK_TRY(sweep(Table::kBlobs, part_));
+    return forget_damage();
   }
 
  private:
@@ -154,6 +155,23 @@ class Retention::Sweep {
     }));
     ROLLBACK_TRY(outcome);
     return remove(table);
+  }
+
+  // What is missing cannot be removed, and hurts nobody any more.
+  Status forget_damage() {
+    const auto noted = database_.noted_damage();
+    if (noted.empty()) return {};
+    ROLLBACK_ASSIGN(const auto sole, lock());
+    for (const auto& [table, key, what] : noted)
+      if (is_swept(table, key) && !marker_.of(table).owner(key))
+        database_.forget_damage(table, key);
+    return {};
+  }
+
+  [[nodiscard]] bool is_swept(Table table, std::string_view key) const {
+    if (key.empty()) return false;  // a note about the whole table
+    if (table == Table::kBlobs) return part_.contains(key);
+    return part_.index == 0 && (table == Table::kTrees || table == Table::kSnapshots);
   }
 
   // Nobody has put something that is not recorded, and all that is recorded is marked.

@@ -181,21 +181,31 @@ class StoreScrub {
     missing_.insert(missing_.end(), contents_.missing().begin(), contents_.missing().end());
     std::vector<Database::Damaged> still;
     for (auto& damaged : deps_.database.noted_damage()) {
-      if (is_still(damaged))
+      const Status sound = look_again(damaged);
+      if (!sound && sound.error().code != ErrorCode::kNotFound) {
         still.push_back(std::move(damaged));
-      else
-        deps_.database.forget_damage(damaged.table, damaged.key);
+        continue;
+      }
+      deps_.database.forget_damage(damaged.table, damaged.key);
+      if (!sound) missing_.push_back(std::move(damaged));  // noted again when a release needs it
     }
     return still;
   }
 
-  bool is_still(const Database::Damaged& damaged) {
+  Status look_again(const Database::Damaged& damaged) {
+    const auto damage = fail(ErrorCode::kCorrupt, damaged.what);
     // A resumed check has not seen the tables before the place where it went on.
-    if (damaged.key.empty()) return resumed_ || unreadable_.contains(damaged.table);
+    if (damaged.key.empty() && !resumed_ && !unreadable_.contains(damaged.table)) return {};
     const auto id = Digest::from_bytes(damaged.key);
-    if (damaged.table == Table::kBlobs && id) return !deps_.blobs.check_stored(*id);
-    if (damaged.table == Table::kTrees && id) return !deps_.snapshots.load_tree(*id);
-    return true;  // only found by this check itself, or since
+    if (!id) return damage;
+    if (damaged.table == Table::kBlobs) return outcome(deps_.blobs.check_stored(*id));
+    if (damaged.table == Table::kTrees) return outcome(deps_.snapshots.load_tree(*id));
+    if (damaged.table == Table::kSnapshots) return outcome(deps_.snapshots.load_snapshot({*id}));
+    return damage;  // only found by this check itself, or since
+  }
+  template <typename T>
+  static Status outcome(const Result<T>& result) {
+    return result ? Status() : Status(Failure(result.error()));
   }
 
   // What a release misses is damage like any other from now on.

@@ -5,7 +5,9 @@
 
 #include <map>
 #include <thread>
+#include <utility>
 
+#include "agent/store/damage_report.h"
 #include "tests/agent/store/retention_support.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/temp_directory.h"
@@ -191,6 +193,42 @@ TEST_F(RetentionTest, RemovesNothingWhileWhatStaysIsDamaged) {
   EXPECT_THAT(plan.error().message, HasSubstr("v3.0.0 stays but is damaged"));
   EXPECT_FALSE(store.sweep());
   EXPECT_EQ(store.count(Table::kBlobs), 4U);
+}
+
+TEST_F(RetentionTest, DamageGoesWithTheReleaseThatItHurt) {
+  {
+    PrunedStore store(path_);
+    record_three(store);
+    const auto own = sha256(std::string(9'000, '1'));
+    ASSERT_TRUE(store.database->write({{Table::kBlobs, std::string(own.view()), std::nullopt}},
+                                      Durability::kBuffered));
+    (void)store.database->note_damage(Table::kBlobs, own.view(), "it is not stored");
+    ASSERT_TRUE(store.database->keep_damage());
+    ASSERT_TRUE(store.sweep());
+    EXPECT_NE(store.database->damage(), "");  // v1.0.0 needs it
+    ASSERT_TRUE(store.prune(1));
+    EXPECT_EQ(store.database->damage(), "");
+  }
+  EXPECT_EQ(PrunedStore(path_).database->damage(), "");
+}
+
+TEST_F(RetentionTest, WhatGoesWhileDamageIsLookedForIsNoDamage) {
+  PrunedStore store(path_);
+  record_three(store);
+  const auto common = sha256(std::string(9'000, 'c'));
+  bool pruned = false;
+  const auto prune = [&] {
+    if (!std::exchange(pruned, true)) {
+      EXPECT_TRUE(store.prune(1));
+    }
+    return true;
+  };
+  const auto damage =
+      report_damage(*store.database, store.snapshots, store.blobs,
+                    {{Table::kBlobs, std::string(common.view()), "bad"}}, {}, prune);
+  ASSERT_TRUE(damage) << damage.error().message;
+  ASSERT_EQ(damage->size(), 1U);
+  EXPECT_THAT(damage->front().releases, ElementsAre("v2.0.0", "v3.0.0"));
 }
 
 TEST_F(RetentionTest, MakesRoomForASizeAndSaysWhenItCannot) {

@@ -146,6 +146,14 @@ TEST_F(ScrubTest, WhatNoReleaseNeedsIsNotMissing) {
   for (const auto& order : {kShallow, kDeep}) EXPECT_THAT(scrub(order).damage, IsEmpty());
 }
 
+TEST_F(ScrubTest, WhatWasMissedIsForgottenWhenNoReleaseNeedsItAnyMore) {
+  (void)database_->note_damage(Table::kBlobs, sha256("never").view(), "it is not stored");
+  (void)database_->note_damage(Table::kTrees, sha256("never").view(), "it is not stored");
+  (void)database_->note_damage(Table::kSnapshots, sha256("never").view(), "it is not stored");
+  EXPECT_THAT(scrub(kShallow).damage, IsEmpty());
+  EXPECT_EQ(database_->damage(), "");
+}
+
 TEST_F(ScrubTest, ADamagedDirectoryAndSnapshotAreNamed) {
   const auto& sample = samples_.at("v2.0.0");
   const auto inner = sha256(encode_tree(sample.inner).value());
