@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that only look: plan, diff, show, history, verify, health, status. They say what is so and change
-nothing. Needs root and build/packages."""
+"""The verbs that only look, plan, diff, show, history, verify, health, status, which say what is so and change
+nothing, and those that change the store only: export, import, pin, prune. Needs root and build/packages."""
 import contextlib
 import hashlib
 import json
@@ -21,7 +21,7 @@ from rig import differences  # noqa: E402
 KEY = "/etc/shop/keys/session.key"
 NOISE = "/etc/shop/noise.bin"
 FORMATS = ("table", "json", "jsonl", "yaml")
-VERBS = ("snapshot", "history", "export", "import", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
+VERBS = ("snapshot", "history", "export", "import", "pin", "prune", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
          "run show", "run watch", "run abort", "config", "config check", "fleet", "fleet snapshot", "fleet run watch")
 # what is typed, a word of the sentence
 MISTAKES = (("stauts", "status"), ("run wach", "watch"), ("frobnicate", "--help"), ("status --frobnicate", "--frobnicate"),
@@ -263,6 +263,51 @@ class Archives(Look):
             done = self.host.ask("import", self.ARCHIVE)
         self.assertEqual(done.code, 2, done)
         self.assert_sentence(done.words, "damaged", "nothing was imported")
+
+
+class Prune(Look):
+    STORE = "/var/lib/rollback-agent/store"
+
+    def used(self):
+        return sum(path.stat().st_blocks * 512 for path in self.host.path(self.STORE).iterdir())
+
+    def releases(self):
+        return {item["name"] for item in self.host.must("history").of("revision")}
+
+    def test_what_goes_gives_its_space_back_and_what_is_pinned_stays(self):
+        before = self.releases()
+        for release in before:
+            self.host.must("pin", release)
+            self.addCleanup(self.host.must, "unpin", release)
+        for number in range(4):
+            self.host.path(NOISE).write_bytes(os.urandom(3_000_000))
+            self.host.must("snapshot", f"v9.0.{number}", "--unhealthy-ok")
+        self.host.path(NOISE).write_bytes(self.noise)
+        full = self.used()
+        with self.nothing_changes():
+            shown = self.host.must("prune", "--keep", "1", "-n")
+        goes = {item["revision"] for item in shown.of("prune") if item["removed"]}
+        self.assertEqual(goes, {"v9.0.0", "v9.0.1", "v9.0.2"})
+        expected = shown.one("prune-summary")
+        self.assertEqual((expected["dry_run"], expected["removed"]), (True, 3))
+        self.assertGreater(expected["bytes"], 8_900_000)
+        done = self.host.must("prune", "--keep", "1", "-y", "-m", "the disk is full").one("prune-summary")
+        self.assertEqual((done["dry_run"], done["removed"], done["bytes"]), (False, 3, expected["bytes"]))
+        self.assertLess(self.used(), full - 8_000_000)
+        self.assertEqual(self.releases(), before | {"v9.0.3"})
+        entries = [item for item in self.host.must("history").of("history") if item["action"] == "prune"]
+        self.assertEqual({item["to"] for item in entries}, goes)
+        self.assertIn("the disk is full", entries[0]["reason"])
+        self.assertEqual(self.host.ask("verify", "v9.0.0").code, 2)
+        self.host.must("verify", "--all", "--deep")
+        text, code = self.printed("table", "prune", "--keep", "1", "-y")
+        self.assertEqual((code, "pinned" in text), (0, True), text)
+
+    def test_without_a_rule_it_removes_nothing(self):
+        with self.nothing_changes():
+            done = self.host.ask("prune", "-y")
+        self.assertEqual(done.code, 1, done)
+        self.assert_sentence(done.words, "--keep", "retention")
 
 
 class Health(Look):
