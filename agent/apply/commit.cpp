@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/apply/commit.h"
 
-#include <set>
 #include <utility>
 
 #include "core/fs/publish.h"
@@ -10,28 +9,23 @@ namespace rollback {
 
 namespace {
 
-Status move(const StageSet& stages, const FileOp& op, const ParentOf& live, PublishMode mode) {
+Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op) {
+  ROLLBACK_ASSIGN(const Directory* live, parents.of(op.path));
   ROLLBACK_ASSIGN(const Directory* stage, stages.at(op.stage));
-  return publish(*stage, op.slot, live.directory, live.name, mode);
-}
-
-Status commit_one(const Directory& root, const StageSet& stages, const FileOp& op) {
-  if (op.kind == FileOpKind::kDirectoryTime) return set_directory_time(root, op, op.to.mtime_ns);
-  ROLLBACK_ASSIGN(const ParentOf live, live_parent(root, op.path));
+  const auto name = name_in_parent(op.path);
   switch (op.kind) {
     case FileOpKind::kExchange:
-      return move(stages, op, live, PublishMode::kExchange);
+      return publish(*stage, op.slot, *live, name, PublishMode::kExchange);
     case FileOpKind::kCreate:
     case FileOpKind::kMakeDirectory:
-      return move(stages, op, live, PublishMode::kMoveIn);
+      return publish(*stage, op.slot, *live, name, PublishMode::kMoveIn);
     case FileOpKind::kRemove:
-      return move(stages, op, live, PublishMode::kMoveOut);
+      return publish(*stage, op.slot, *live, name, PublishMode::kMoveOut);
     case FileOpKind::kRemoveDirectory:
-      return live.directory.remove_directory(live.name);
+      return live->remove_directory(name);
     case FileOpKind::kDirectoryMetadata: {
       // It may be a mount point, which is entered, not its name.
-      ROLLBACK_ASSIGN(const Directory directory,
-                      live.directory.open_directory(live.name, Crossing::kAllow));
+      ROLLBACK_ASSIGN(const Directory directory, live->open_directory(name, Crossing::kAllow));
       return directory.set_meta("", op.to);
     }
     case FileOpKind::kDirectoryTime:
@@ -42,9 +36,17 @@ Status commit_one(const Directory& root, const StageSet& stages, const FileOp& o
 
 }  // namespace
 
-Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops) {
-  for (const auto& op : ops) ROLLBACK_TRY(commit_one(root, stages, op));
-  return sync_touched(root, stages, ops);
+Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
+                    const SyncPolicy& policy) {
+  const Touched touched(root, stages, ops, policy);
+  LiveParents parents(root);
+  for (const auto& op : ops) {
+    if (op.kind == FileOpKind::kDirectoryTime)
+      ROLLBACK_TRY(set_directory_time(root, op, op.to.mtime_ns));
+    else
+      ROLLBACK_TRY(commit_one(stages, parents, op));
+  }
+  return touched.sync();
 }
 
 Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns) {
@@ -52,27 +54,6 @@ Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t 
   if (!directory && is_no_directory(directory.error())) return {};
   if (!directory) return Failure(directory.error());
   return apply_mtime(directory->calls(), directory->fd(), mtime_ns, op.path);
-}
-
-Status sync_touched(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops) {
-  std::set<std::string> directories;
-  for (const auto& op : ops) {
-    if (op.kind == FileOpKind::kDirectoryTime) continue;  // the parent of another one
-    const auto slash = op.path.rfind('/');
-    directories.insert(slash == 0 ? "/" : op.path.substr(0, slash));
-    if (op.kind == FileOpKind::kDirectoryMetadata || op.kind == FileOpKind::kRemoveDirectory)
-      directories.insert(op.path);
-  }
-  Status first;
-  for (const auto& path : directories) {
-    auto directory = live_directory(root, path);
-    if (!directory && is_no_directory(directory.error()))
-      continue;  // removed, or a file or link by now: its parent is in the list
-    auto status = directory ? directory->sync() : Status(Failure(directory.error()));
-    if (!status && first) first = std::move(status);
-  }
-  if (auto status = stages.sync(); !status && first) first = std::move(status);
-  return first;
 }
 
 }  // namespace rollback

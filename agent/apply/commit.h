@@ -7,15 +7,14 @@
 
 #include "agent/apply/file_op.h"
 #include "agent/apply/stage.h"
+#include "agent/apply/touched.h"
 
 namespace rollback {
 
-Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops);
+Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
+                    const SyncPolicy& policy = {});
 
 // Sets the time of a directory that `op` names; nothing where there is none.
 Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns);
-
-// Syncs every live directory that `ops` touch (those that exist) and the stages.
-Status sync_touched(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops);
 
 }  // namespace rollback

@@ -101,7 +101,6 @@ class Preparer {
 
   Result<StageSet> preflight(const Comparison& comparison) {
     ROLLBACK_TRY(check_before(deps_));
-    ROLLBACK_TRY(check_complete(comparison));
     ROLLBACK_TRY(check_removed(comparison.plan));
     tell_facts(comparison);
     std::vector<std::string> paths;
@@ -111,19 +110,6 @@ class Preparer {
     ROLLBACK_TRY(check_files({deps_.root, stages, comparison.plan, comparison.origin.state,
                               comparison.target, preview_bytes(comparison)}));
     return stages;
-  }
-
-  Status check_complete(const Comparison& comparison) const {
-    ROLLBACK_ASSIGN(const auto missing, deps_.snapshots.missing_paths(comparison.target));
-    std::set<std::string> needed;
-    for (const auto& step : comparison.plan.steps) needed.insert(step.subject);
-    std::vector<std::string> lost;
-    for (const auto& path : missing)
-      if (needed.contains(path)) lost.push_back(path);
-    if (lost.empty()) return {};
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("the store lacks contents of {}: {}; choose another release",
-                            record_.to, joined(lost, 5)));
   }
 
   Status check_removed(const Plan& plan) const {
@@ -187,7 +173,7 @@ class Preparer {
     intent.plan_digest = plan_digest;
     ROLLBACK_ASSIGN(intent.files,
                     stage_contents({deps_.root, stages, comparison.plan, comparison.origin.state,
-                                    comparison.target, content, owners}));
+                                    comparison.target, content, owners, deps_.readers}));
     log_.info(fmt::format("{} changes staged", intent.files.size()));
     ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(validate(comparison, stages, intent.files));

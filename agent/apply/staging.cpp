@@ -3,7 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -13,33 +18,119 @@ namespace rollback {
 
 namespace {
 
+constexpr std::size_t kNamed = 5;
+constexpr std::uint64_t kHeldOfFile = 2 << 20U;  // most bytes in memory to write one file
+
+bool is_lost(const Error& error) noexcept {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kCorrupt;
+}
+
+// Files that threads are writing. After the first failure those not yet begun are left out.
+class Writes {
+ public:
+  explicit Writes(ReadPool& pool) : pool_(pool) {}
+  ~Writes() { (void)wait(); }  // whoever goes early has an error of its own
+  Writes(const Writes&) = delete;
+  Writes& operator=(const Writes&) = delete;
+
+  void add(std::uint64_t bytes, std::function<Status()> write) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!outcome_) return;
+      ++open_;
+    }
+    pool_.post(bytes, [this, write = std::move(write)] { run(write); });
+  }
+  // All that were added are done.
+  Status wait() {
+    std::unique_lock lock(mutex_);
+    none_open_.wait(lock, [&] { return open_ == 0; });
+    return outcome_;
+  }
+
+ private:
+  void run(const std::function<Status()>& write) {
+    std::unique_lock lock(mutex_);
+    if (outcome_) {
+      lock.unlock();
+      auto status = write();
+      lock.lock();
+      if (!status && outcome_) outcome_ = std::move(status);
+    }
+    if (--open_ == 0) none_open_.notify_all();
+  }
+
+  ReadPool& pool_;
+  std::mutex mutex_;
+  std::condition_variable none_open_;
+  std::size_t open_ = 0;
+  Status outcome_;
+};
+
 class Stager {
  public:
-  explicit Stager(const StagingInput& input) : input_(input) {
+  explicit Stager(const StagingInput& input)
+      : input_(input), parents_(input.root), writes_(input.writers) {
     for (const auto& group : input.target.snapshot.hard_links)
       for (const auto& path : group) link_group_[path] = group.front();
   }
 
   Result<std::vector<FileOp>> run() {
-    for (const auto& step : input_.plan.steps) {
-      if (step.phase != StepPhase::kCommit) continue;
-      ROLLBACK_TRY(add(step));
-    }
+    std::vector<const PlanStep*> steps;
+    for (const auto& step : input_.plan.steps)
+      if (step.phase == StepPhase::kCommit) steps.push_back(&step);
+    ROLLBACK_TRY(begin_syncs(steps));
+    ops_.resize(steps.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) ROLLBACK_TRY(add(*steps[i], i));
+    ROLLBACK_TRY(writes_.wait());
+    ROLLBACK_TRY(check_complete());
+    for (const auto& [op, first] : links_) ROLLBACK_TRY(link(*op, *first));
     add_directory_times();
-    ROLLBACK_TRY(input_.stages.sync());
+    ROLLBACK_TRY(sync());
     return std::move(ops_);
   }
 
  private:
-  Status add(const PlanStep& step) {
-    FileOp op;
+  // What is written much of is synced at once, at the end; the rest file by file.
+  Status begin_syncs(const std::vector<const PlanStep*>& steps) {
+    std::vector<std::size_t> written(input_.stages.paths().size());
+    for (const auto* step : steps)
+      if (step->action == StepAction::kReplace || step->action == StepAction::kWrite ||
+          step->action == StepAction::kMakeDirectory)
+        ++written[input_.stages.index_of(step->subject)];
+    syncs_.resize(written.size());
+    for (std::uint32_t i = 0; i < written.size(); ++i) {
+      if (written[i] < input_.policy.at_once_from) continue;
+      ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(i));
+      ROLLBACK_ASSIGN(syncs_[i], FileSystemSync::begin(*stage));
+    }
+    return {};
+  }
+
+  Status check_complete() const {
+    if (lost_.empty()) return {};
+    std::vector<std::string_view> named(lost_.begin(), lost_.end());
+    named.resize(std::min(named.size(), kNamed));
+    return fail(
+        ErrorCode::kCorrupt,
+        fmt::format("the store lacks contents of {}: {}{}; choose another release", input_.plan.to,
+                    fmt::join(named, ", "), lost_.size() > kNamed ? ", ..." : ""));
+  }
+
+  Status sync() const {
+    for (std::uint32_t i = 0; i < syncs_.size(); ++i) {
+      ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(i));
+      ROLLBACK_TRY(syncs_[i] ? syncs_[i]->sync() : stage->sync());
+    }
+    return {};
+  }
+
+  Status add(const PlanStep& step, std::size_t number) {
+    FileOp& op = ops_[number];
     op.path = step.subject;
     op.stage = input_.stages.index_of(op.path);
     ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(op.stage));
-    const auto slot = fmt::format("{:06}", ops_.size());
-    ROLLBACK_TRY(fill(step.action, op, *stage, slot));
-    ops_.push_back(std::move(op));
-    return {};
+    return fill(step.action, op, *stage, fmt::format("{:06}", number));
   }
 
   // Of managed directories in which something moves; the time of others is that of the change.
@@ -68,7 +159,7 @@ class Stager {
   // What capture leaves out (excluded names, sockets) would stop the commit half-way: told before.
   Status expect_nothing(const FileOp& op) {
     if (input_.live.manifest.contains(op.path)) return {};  // of another type, removed before
-    ROLLBACK_ASSIGN(const auto there, find_live(input_.root, op.path));
+    ROLLBACK_ASSIGN(const auto there, parents_.find(op.path));
     if (!there) return {};
     return fail(ErrorCode::kConflict,
                 op.path +
@@ -109,8 +200,8 @@ class Stager {
     }
   }
 
-  Status note_origin(FileOp& op) const {
-    ROLLBACK_ASSIGN(const auto there, find_live(input_.root, op.path));
+  Status note_origin(FileOp& op) {
+    ROLLBACK_ASSIGN(const auto there, parents_.find(op.path));
     if (!there) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
     op.origin = there->ino;
     return {};
@@ -120,49 +211,63 @@ class Stager {
     const Node& node = input_.target.manifest.at(op.path);
     const auto group = link_group_.find(op.path);
     if (group != link_group_.end()) {
-      const auto [first, is_new] = first_of_group_.try_emplace(group->second, op);
-      if (!is_new) return link(op, stage, first->second);
+      const auto [first, is_new] = first_of_group_.try_emplace(group->second, &op);
+      if (!is_new) {
+        links_.emplace_back(&op, first->second);
+        return {};
+      }
     }
-    const FileMeta meta = with_owners_of_host(node, input_.owners);
+    FileMeta meta = with_owners_of_host(node, input_.owners);
     if (node.kind == NodeKind::kSymlink) {
       ROLLBACK_TRY(stage.make_symlink(node.target, op.slot));
       ROLLBACK_TRY(stage.set_meta(op.slot, meta));
-    } else {
-      ROLLBACK_TRY(write_content(op, stage, node, meta));
+      return note_staged(op, stage);
     }
-    return note_staged(op, stage);
+    writes_.add(std::min(2 * node.size, kHeldOfFile),
+                [this, &op, &stage, &node, meta = std::move(meta)] {
+                  return write_content(op, stage, node, meta);
+                });
+    return {};
   }
 
-  Status write_content(const FileOp& op, const Directory& stage, const Node& node,
-                       const FileMeta& meta) {
+  // By a thread of the pool.
+  Status write_content(FileOp& op, const Directory& stage, const Node& node, const FileMeta& meta) {
     ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
     HoleWriter holes(file);
     const auto written = input_.content(node.content, [&](std::string_view piece) {
       return node.sparse ? holes.add(piece) : file.write_all(piece);
     });
+    if (!written && is_lost(written.error())) {
+      const std::lock_guard lock(mutex_);
+      lost_.insert(op.path);
+      return {};
+    }
     if (!written) return Failure(written.error().within("the content of " + op.path));
     if (node.sparse) ROLLBACK_TRY(holes.finish());
     ROLLBACK_TRY(apply_meta(stage.calls(), file.fd(), meta, file.path()));
-    ROLLBACK_TRY(file.sync());
+    ROLLBACK_ASSIGN(const FileStat stat, file.stat());
+    op.staged = stat.ino;
+    if (!syncs_[op.stage]) ROLLBACK_TRY(file.sync());
     return file.close();
   }
 
-  Status link(FileOp& op, const Directory& stage, const FileOp& first) {
+  Status link(FileOp& op, const FileOp& first) const {
     if (first.stage != op.stage)
       return fail(ErrorCode::kUnsupported, op.path + " and " + first.path +
                                                " are one file in the release, but on two mounts "
                                                "here");
+    ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(op.stage));
     const int result =
-        stage.calls().linkat(stage.fd(), first.slot.c_str(), stage.fd(), op.slot.c_str(), 0);
+        stage->calls().linkat(stage->fd(), first.slot.c_str(), stage->fd(), op.slot.c_str(), 0);
     if (result < 0) return fail_errno(-result, "link the staged " + op.path);
-    return note_staged(op, stage);
+    return note_staged(op, *stage);
   }
 
   Status make_directory(FileOp& op, const Directory& stage) {
     op.to = with_owners_of_host(input_.target.manifest.at(op.path), input_.owners);
     ROLLBACK_TRY(stage.make_directory(op.slot, 0700));
     ROLLBACK_TRY(stage.set_meta(op.slot, op.to));
-    ROLLBACK_TRY(stage.sync(op.slot));
+    if (!syncs_[op.stage]) ROLLBACK_TRY(stage.sync(op.slot));
     return note_staged(op, stage);
   }
 
@@ -173,9 +278,15 @@ class Stager {
   }
 
   const StagingInput& input_;
+  LiveParents parents_;
   std::map<std::string, std::string> link_group_;  // path -> first name of its group
-  std::map<std::string, FileOp> first_of_group_;
-  std::vector<FileOp> ops_;
+  std::map<std::string, FileOp*> first_of_group_;
+  std::vector<FileOp> ops_;                         // not moved while threads write into it
+  std::vector<std::pair<FileOp*, FileOp*>> links_;  // what is linked, to what; once that is written
+  std::mutex mutex_;                                // guards lost_
+  std::set<std::string> lost_;                      // paths whose contents the store lacks
+  std::vector<std::optional<FileSystemSync>> syncs_;  // by index of the stage
+  Writes writes_;                                     // last: they end before the rest goes
 };
 
 }  // namespace

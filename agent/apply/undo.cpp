@@ -18,17 +18,15 @@ enum class Did { kNothing, kReversed };
 struct Scene {
   const FileOp& op;
   const Directory& stage;
-  ParentOf live;
+  const Directory& live;          // the parent of its path
+  std::string_view name;          // in that
   std::optional<FileStat> there;  // at the live path
   std::optional<FileStat> slot;
 
-  Status move(PublishMode mode) const {
-    return publish(stage, op.slot, live.directory, live.name, mode);
-  }
+  Status move(PublishMode mode) const { return publish(stage, op.slot, live, name, mode); }
   // What somebody else put there in the meantime goes beside the slot, out of the way.
   Status set_aside() const {
-    return publish(stage, op.slot + std::string(kFoundSuffix), live.directory, live.name,
-                   PublishMode::kMoveOut);
+    return publish(stage, op.slot + std::string(kFoundSuffix), live, name, PublishMode::kMoveOut);
   }
 };
 
@@ -62,35 +60,35 @@ Result<Did> undo_remove(const Scene& scene) {
 Result<Did> undo_make_directory(const Scene& scene) {
   if (scene.slot || !scene.there || scene.there->ino != scene.op.staged) return Did::kNothing;
   // Refuses when somebody put files there meanwhile: they are nobody's to delete.
-  ROLLBACK_TRY(scene.live.directory.remove_directory(scene.live.name));
+  ROLLBACK_TRY(scene.live.remove_directory(scene.name));
   return Did::kReversed;
 }
 
 Result<Did> undo_directory(const Scene& scene) {
-  const auto& [directory, name] = scene.live;
   if (scene.there && scene.there->type != FileType::kDirectory)
     return fail(ErrorCode::kExists, "something else stands where the directory was");
-  if (!scene.there) ROLLBACK_TRY(directory.make_directory(name, 0700));
+  if (!scene.there) ROLLBACK_TRY(scene.live.make_directory(scene.name, 0700));
   // Also when it is there: a crash may have come between making it and this.
-  ROLLBACK_ASSIGN(const Directory made, directory.open_directory(name, Crossing::kAllow));
+  ROLLBACK_ASSIGN(const Directory made, scene.live.open_directory(scene.name, Crossing::kAllow));
   ROLLBACK_TRY(made.set_meta("", scene.op.from));
   return scene.there ? Did::kNothing : Did::kReversed;
 }
 
-Result<Did> undo_one(const Directory& root, const StageSet& stages, const FileOp& op) {
+Result<Did> undo_one(const StageSet& stages, LiveParents& parents, const FileOp& op) {
   if (op.kind == FileOpKind::kDirectoryTime) return Did::kNothing;  // of set_times()
-  auto parent = live_parent(root, op.path);
+  const auto parent = parents.of(op.path);
   if (!parent && is_no_directory(parent.error()) &&
       (op.kind == FileOpKind::kCreate || op.kind == FileOpKind::kMakeDirectory))
     return Did::kNothing;  // its directory is gone, so it is too
-  if (!parent) return Failure(std::move(parent).error());
-  ROLLBACK_ASSIGN(auto there, parent->directory.find_stat(parent->name));
+  if (!parent) return Failure(parent.error());
+  const auto name = name_in_parent(op.path);
+  ROLLBACK_ASSIGN(const auto there, (*parent)->find_stat(name));
   ROLLBACK_ASSIGN(const Directory* stage, stages.at(op.stage));
   std::optional<FileStat> slot;
   if (!op.slot.empty()) {
     ROLLBACK_ASSIGN(slot, stage->find_stat(op.slot));
   }
-  const Scene scene{op, *stage, *std::move(parent), there, slot};
+  const Scene scene{op, *stage, **parent, name, there, slot};
   switch (op.kind) {
     case FileOpKind::kExchange:
       return undo_exchange(scene);
@@ -121,17 +119,19 @@ void set_times(const Directory& root, const std::vector<FileOp>& ops, FilesUndon
 }  // namespace
 
 FilesUndone undo_files(const Directory& root, const StageSet& stages,
-                       const std::vector<FileOp>& ops) {
+                       const std::vector<FileOp>& ops, const SyncPolicy& policy) {
+  const Touched touched(root, stages, ops, policy);
+  LiveParents parents(root);
   FilesUndone result;
   for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
-    const auto did = undo_one(root, stages, *op);
+    const auto did = undo_one(stages, parents, *op);
     if (!did)
       result.differs.push_back(op->path + ": " + did.error().message);
     else if (*did == Did::kReversed)
       ++result.reversed;
   }
   set_times(root, ops, result);
-  if (const auto synced = sync_touched(root, stages, ops); !synced)
+  if (const auto synced = touched.sync(); !synced)
     result.differs.push_back("not safely on disk: " + synced.error().message);
   return result;
 }

@@ -9,6 +9,7 @@
 
 #include "agent/apply/file_op.h"
 #include "agent/apply/stage.h"
+#include "agent/apply/touched.h"
 
 namespace rollback {
 
@@ -18,6 +19,6 @@ struct FilesUndone {
 };
 
 FilesUndone undo_files(const Directory& root, const StageSet& stages,
-                       const std::vector<FileOp>& ops);
+                       const std::vector<FileOp>& ops, const SyncPolicy& policy = {});
 
 }  // namespace rollback

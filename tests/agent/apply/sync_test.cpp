@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run writes is on the disk before what depends on it happens.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/apply/undo.h"
+#include "tests/agent/apply/files_scene.h"
+#include "tests/support/faulty_syscalls.h"
+
+namespace rollback {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Not;
+
+constexpr std::uint64_t kTree = 11;
+
+// The calls of one commit, by name, in their order.
+class Recorded {
+ public:
+  Recorded(Scene& scene, long file_system) : calls_(scene.kernel()) {
+    calls_.file_system = file_system;
+    calls_.answer = [this](std::string_view call) {
+      names.emplace_back(call);
+      return call == fails_ && --fails_at_ == 0 ? -EIO : 0;
+    };
+  }
+  // The `number`th call of this name, from 1.
+  void fail(std::string call, int number) {
+    fails_ = std::move(call);
+    fails_at_ = number;
+  }
+  Syscalls& calls() { return calls_; }
+
+  [[nodiscard]] std::ptrdiff_t count(const std::string& call) const {
+    return std::count(names.begin(), names.end(), call);
+  }
+  [[nodiscard]] std::ptrdiff_t first(const std::string& call) const {
+    return std::find(names.begin(), names.end(), call) - names.begin();
+  }
+  [[nodiscard]] std::ptrdiff_t last(const std::string& call) const {
+    return names.rend() - std::find(names.rbegin(), names.rend(), call) - 1;
+  }
+  std::vector<std::string> names;
+
+ private:
+  FaultySyscalls calls_;
+  std::string fails_;
+  int fails_at_ = 0;
+};
+
+TEST(Durable, MuchIsSyncedAtOnceBetweenTheStepsThatNeedIt) {
+  Scene scene(kTree, 1, kAtOnce);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  ASSERT_TRUE(scene.commit(seen.calls()));
+  EXPECT_EQ(scene.live(), scene.target());
+  ASSERT_EQ(seen.count("syncfs"), 2);
+  // Staged: after the last of its contents, before the first change.
+  const auto synced = seen.names.begin() + seen.first("syncfs");
+  const auto changed = seen.names.begin() + seen.first("renameat2");
+  ASSERT_LT(synced, changed);
+  EXPECT_EQ(std::count(synced, changed, "fchmod"), 0);
+  // Committed: before the journal says so.
+  EXPECT_LT(seen.last("renameat2"), seen.last("syncfs"));
+  EXPECT_LT(seen.last("syncfs"), seen.last("fdatasync"));
+}
+
+TEST(Durable, LittleIsSyncedOneByOne) {
+  Scene scene(kTree);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  ASSERT_TRUE(scene.commit(seen.calls()));
+  EXPECT_EQ(seen.count("syncfs"), 0);
+  EXPECT_GT(seen.count("fsync"), 5);
+}
+
+// There syncfs answers 0 whatever became of the writes.
+TEST(Durable, OnAFileSystemThatHidesFailedWritesAllIsSyncedOneByOne) {
+  Scene scene(kTree, 1, kAtOnce);
+  Recorded seen(scene, OVERLAYFS_SUPER_MAGIC);
+  ASSERT_TRUE(scene.commit(seen.calls()));
+  EXPECT_EQ(seen.count("syncfs"), 0);
+  EXPECT_GT(seen.count("fsync"), 5);
+}
+
+TEST(Durable, AStageThatDidNotReachTheDiskIsNotCommitted) {
+  Scene scene(kTree, 1, kAtOnce);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  seen.fail("syncfs", 1);
+  const auto committed = scene.commit(seen.calls());
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, ErrorCode::kIo);
+  EXPECT_EQ(seen.count("syncfs"), 1);  // never asked again
+  EXPECT_THAT(seen.names, Not(Contains("renameat2")));
+  EXPECT_EQ(scene.live(), scene.origin());
+  const auto recovered = scene.recover(scene.kernel());
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->decision, Recovery::Decision::kForgotten);
+}
+
+TEST(Durable, ACommitThatDidNotReachTheDiskIsTakenBack) {
+  Scene scene(kTree, 1, kAtOnce);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  seen.fail("syncfs", 2);
+  EXPECT_FALSE(scene.commit(seen.calls()));
+  EXPECT_EQ(scene.live(), scene.target());
+  const auto recovered = scene.recover(scene.kernel());
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->decision, Recovery::Decision::kUndone);
+  EXPECT_EQ(scene.live(), scene.origin());
+}
+
+TEST(Durable, AnUndoThatDidNotReachTheDiskSaysSo) {
+  Scene scene(kTree, 1, kAtOnce);
+  ASSERT_TRUE(scene.commit(scene.kernel()));
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  seen.fail("syncfs", 1);
+  const auto root = scene.host().open(seen.calls());
+  const auto journal = Journal::find(*root.open_directory("state"));
+  ASSERT_TRUE(journal && *journal);
+  const auto stages = StageSet::of_journal(root, (*journal)->begin.stages);
+  const auto undone = undo_files(root, stages, (*journal)->intent->files, kAtOnce);
+  ASSERT_EQ(undone.differs.size(), 1U);
+  EXPECT_THAT(undone.differs.front(), ::testing::StartsWith("not safely on disk"));
+  EXPECT_EQ(scene.live(), scene.origin());
+}
+
+TEST(Durable, ContentsThatAreLostAreNamedAndNothingIsChanged) {
+  Scene scene(kTree, 1, kAtOnce);
+  scene.lose_contents();
+  const auto committed = scene.commit(scene.kernel(), 2);
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(committed.error().message, ::testing::HasSubstr("lacks contents of v2: /etc/app/a"));
+  EXPECT_EQ(scene.live(), scene.origin());
+}
+
+}  // namespace
+}  // namespace rollback
