@@ -31,6 +31,11 @@ class ManyTest : public RollbackTest {
     state_ = *root_.open_directory("state");
     restart_agent();
   }
+  ~ManyTest() override {  // these use `calls_`
+    engine_.reset();
+    root_ = {};
+    state_ = {};
+  }
   static std::string name(int i) { return "etc/app/many/" + std::to_string(i) + "/file"; }
   [[nodiscard]] fs::path many() const { return host_.path() / "etc/app/many"; }
 
