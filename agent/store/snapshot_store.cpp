@@ -240,20 +240,34 @@ Status SnapshotStore::append_mark(HistoryEntry entry) {
   return {};
 }
 
-Status SnapshotStore::collect(const Digest& tree, const std::string& path, HostState& state) const {
-  auto loaded = load_tree(tree);
+Status SnapshotStore::walk_tree(const Digest& tree, const std::string& path, std::size_t& entries,
+                                const VisitPath& visit) const {
+  const auto loaded = load_tree(tree);
   if (!loaded) return Failure(loaded.error().within(path));
-  for (const auto& name : loaded->special)
-    state.left_out.emplace(path + "/" + name, LeftOut::kListed);
-  for (auto& entry : loaded->entries) {
-    std::string below = path == "/" ? "/" + entry.name : path + "/" + entry.name;
-    if (!is_canonical_path(below) || state.manifest.size() >= kMaxSnapshotPaths)
+  const auto below = [&](const std::string& name) {
+    return path == "/" ? "/" + name : path + "/" + name;
+  };
+  for (const auto& entry : loaded->entries) {
+    const std::string at = below(entry.name);
+    if (!is_canonical_path(at) || ++entries > kMaxSnapshotPaths)
       return database_.note_damage(Table::kTrees, tree.view(),
                                    path + " holds a path too long or more than " +
                                        std::to_string(kMaxSnapshotPaths) + " entries");
+    ROLLBACK_TRY(visit(at, &entry.node));
     if (entry.node.kind == NodeKind::kDirectory)
-      ROLLBACK_TRY(collect(entry.node.content, below, state));
-    state.manifest.insert_or_assign(std::move(below), std::move(entry.node));
+      ROLLBACK_TRY(walk_tree(entry.node.content, at, entries, visit));
+  }
+  for (const auto& name : loaded->special) ROLLBACK_TRY(visit(below(name), nullptr));
+  return {};
+}
+
+Status SnapshotStore::walk(const std::vector<ManagedPath>& paths, const VisitPath& visit) const {
+  std::size_t entries = 0;
+  for (const auto& managed : paths) {
+    if (!managed.node) continue;
+    ROLLBACK_TRY(visit(managed.path, &*managed.node));
+    if (managed.node->kind == NodeKind::kDirectory)
+      ROLLBACK_TRY(walk_tree(managed.node->content, managed.path, entries, visit));
   }
   return {};
 }
@@ -333,15 +347,18 @@ Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
   ROLLBACK_ASSIGN(auto snapshot, load_snapshot(id));
   HostState state{std::move(snapshot), id, {}, {}, {}};
   state.content_root = content_root(state.snapshot);
-  for (const auto& resource : state.snapshot.resources) {
-    for (const auto& managed : resource.paths) {
-      if (!managed.node) continue;
-      state.manifest.insert_or_assign(managed.path, *managed.node);
-      if (managed.node->kind != NodeKind::kDirectory) continue;
-      const auto status = collect(managed.node->content, managed.path, state);
-      if (!status) return Failure(status.error().within("snapshot " + id.short_str()));
-    }
-  }
+  const auto keep = [&](const std::string& path, const Node* node) -> Status {
+    if (node == nullptr)
+      state.left_out.emplace(path, LeftOut::kListed);
+    else
+      state.manifest.insert_or_assign(path, *node);
+    if (state.manifest.size() <= kMaxSnapshotPaths) return {};
+    return fail(ErrorCode::kCorrupt,
+                "it holds more than " + std::to_string(kMaxSnapshotPaths) + " paths");
+  };
+  for (const auto& resource : state.snapshot.resources)
+    if (const auto walked = walk(resource.paths, keep); !walked)
+      return Failure(walked.error().within("snapshot " + id.short_str()));
   return state;
 }
 

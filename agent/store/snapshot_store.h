@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -88,15 +89,20 @@ class SnapshotStore {
   [[nodiscard]] std::string damage() const { return database_.damage(); }
   // False: nothing will be recorded until somebody repairs the store, so nobody should wait for it.
   [[nodiscard]] bool takes_writes() const noexcept { return database_.takes_writes(); }
-  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is
   // damaged.
   Result<HostState> load_state(const SnapshotId& id) const;
+  Result<Snapshot> load_snapshot(const SnapshotId& id) const;
+  // Managed paths of a snapshot and all below, directories before what they hold, one at a time:
+  // `node` is nullptr for what is listed and not stored. Errors as of load_state().
+  using VisitPath = std::function<Status(const std::string& path, const Node* node)>;
+  Status walk(const std::vector<ManagedPath>& paths, const VisitPath& visit) const;
   // Paths of `state` whose contents the store lacks or knows to be damaged.
   Result<std::vector<std::string>> missing_paths(const HostState& state) const;
 
  private:
-  Status collect(const Digest& tree, const std::string& path, HostState& state) const;
+  Status walk_tree(const Digest& tree, const std::string& path, std::size_t& entries,
+                   const VisitPath& visit) const;
 
   Database& database_;
   BlobStore& blobs_;
