@@ -105,6 +105,10 @@ class UnixDoor::Inner {
     open();
   }
   Status send(ConnectionId to, std::string_view payload);
+  [[nodiscard]] std::size_t queued(ConnectionId id) const {
+    const auto found = connections_.find(id);
+    return found == connections_.end() ? 0 : found->second->queued;
+  }
   void close_after_sending(ConnectionId id);
   void drop_idle();
   Descriptor take_descriptor() { return std::move(arrived_); }
@@ -272,6 +276,7 @@ Result<std::unique_ptr<UnixDoor>> UnixDoor::listen(Poller& poller, const Clock& 
 }
 
 Status UnixDoor::send(ConnectionId to, std::string_view frame) { return inner_->send(to, frame); }
+std::size_t UnixDoor::queued(ConnectionId connection) const { return inner_->queued(connection); }
 void UnixDoor::close_after_sending(ConnectionId connection) {
   inner_->close_after_sending(connection);
 }

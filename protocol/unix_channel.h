@@ -61,6 +61,8 @@ class UnixDoor {
   // Queues a frame; kNotFound when the connection is gone, kBusy when its queue was full (it is
   // closed, and on_close follows).
   Status send(ConnectionId to, std::string_view frame);
+  // Bytes that the client has not taken yet; 0 when it is gone.
+  [[nodiscard]] std::size_t queued(ConnectionId connection) const;
   void close_after_sending(ConnectionId connection);
   void drop_idle();  // call about once a second
   // What came with the frame that on_frame is given now: once, and none at any other time.

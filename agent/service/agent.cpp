@@ -15,6 +15,9 @@ namespace {
 constexpr Duration kTurn = std::chrono::milliseconds(100);
 constexpr Duration kHealthEvery = std::chrono::seconds(10);
 constexpr Duration kResuming = std::chrono::minutes(15);  // an undo of a crash may be behind it
+// Bytes that wait for a client: from when on long answers wait for it, and until when.
+constexpr std::size_t kFull = 4U << 20U;
+constexpr std::size_t kCaughtUp = 1U << 20U;
 
 }  // namespace
 
@@ -54,6 +57,11 @@ Status Agent::run() {
 }
 
 void Agent::deliver() {
+  std::erase_if(full_, [&](ConnectionId to) {
+    if (socket_->queued(to) > kCaughtUp) return false;
+    deps_.outbox.set_full(to, false);
+    return true;
+  });
   for (const auto& outgoing : deps_.outbox.drain()) {
     if (std::holds_alternative<ToLink>(outgoing.to)) {
       link_.send(outgoing.reply);
@@ -65,6 +73,7 @@ void Agent::deliver() {
       deps_.log("an answer could not be encoded: " + bytes.error().message);
     else
       (void)socket_->send(to, *bytes);  // gone or too slow: the door has closed it
+    if (socket_->queued(to) > kFull && full_.insert(to).second) deps_.outbox.set_full(to, true);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "agent/service/door.h"
@@ -47,6 +48,7 @@ class Agent {
   BootTime next_health_;
   std::string link_state_;
   std::uint64_t refusals_said_ = 0;
+  std::set<ConnectionId> full_;  // clients for which long answers wait
 };
 
 }  // namespace rollback
