@@ -36,7 +36,9 @@ std::string list_releases(const std::vector<RevisionStatus>& known) {
   return names;
 }
 
-Failure not_found(const std::string& what, const std::vector<RevisionStatus>& known) {
+}  // namespace
+
+Failure revision_not_found(const std::string& what, const std::vector<RevisionStatus>& known) {
   const std::string names = list_releases(known);
   if (names.empty())
     return fail(ErrorCode::kNotFound,
@@ -45,6 +47,8 @@ Failure not_found(const std::string& what, const std::vector<RevisionStatus>& kn
                     "RELEASE'");
   return fail(ErrorCode::kNotFound, what + "; there are " + names);
 }
+
+namespace {
 
 Failure refuse(const RevisionStatus& revision) {
   const std::string name = revision.revision.name.str();
@@ -186,7 +190,7 @@ Result<Revision> resolve_target(const RevisionName& name,
     if (refused == nullptr) refused = &*it;
   }
   if (refused != nullptr) return refuse(*refused);
-  return not_found("there is no revision " + name.str() + " on this host", known);
+  return revision_not_found("there is no revision " + name.str() + " on this host", known);
 }
 
 Result<Revision> previous_target(const std::vector<RevisionStatus>& known) {
@@ -199,7 +203,7 @@ Result<Revision> previous_target(const std::vector<RevisionStatus>& known) {
     if (deployed != known.end() && name.label() == deployed->revision.name.label()) continue;
     return it->revision;
   }
-  return not_found("there is no good release before the deployed one on this host", known);
+  return revision_not_found("there is no good release before the deployed one on this host", known);
 }
 
 }  // namespace rollback

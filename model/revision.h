@@ -112,6 +112,8 @@ std::vector<RevisionStatus> revision_statuses(const std::vector<Revision>& revis
 // What `--to NAME` means: the exact revision for "@n" and "run:", else the newest good one.
 // kNotFound names the releases there are. A blocked or failed one is refused with kConflict.
 Result<Revision> resolve_target(const RevisionName& name, const std::vector<RevisionStatus>& known);
+// kNotFound: `what`, and the newest releases there are.
+Failure revision_not_found(const std::string& what, const std::vector<RevisionStatus>& known);
 // What `--previous` means: the newest good release that is not the deployed one.
 Result<Revision> previous_target(const std::vector<RevisionStatus>& known);
 

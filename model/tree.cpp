@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace rollback {
 
 namespace {
@@ -18,6 +20,22 @@ bool same_owner(const std::string& name_a, std::uint32_t id_a, const std::string
 bool same_owners(const Node& a, const Node& b) {
   return same_owner(a.user, a.meta.uid, b.user, b.meta.uid) &&
          same_owner(a.group, a.meta.gid, b.group, b.meta.gid);
+}
+
+std::string owners(const Node& node) {
+  return (node.user.empty() ? std::to_string(node.meta.uid) : node.user) + ":" +
+         (node.group.empty() ? std::to_string(node.meta.gid) : node.group);
+}
+
+// Names only: a value is bytes, and may be a secret.
+std::set<std::string> differing(const Xattrs& from, const Xattrs& to) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : from)
+    if (const auto other = to.find(name); other == to.end() || other->second != value)
+      names.insert(name);
+  for (const auto& [name, value] : to)
+    if (!from.contains(name)) names.insert(name);
+  return names;
 }
 
 bool same_bytes(const Node& a, const Node& b) {
@@ -56,8 +74,9 @@ std::vector<std::string> differences(const Node& from, const Node& to) {
   if (from.kind == NodeKind::kSymlink && from.target != to.target) found.emplace_back("target");
   if (from.meta.mode != to.meta.mode)
     found.push_back(fmt::format("mode {:04o} -> {:04o}", from.meta.mode, to.meta.mode));
-  if (!same_owners(from, to)) found.emplace_back("owner");
-  if (from.meta.xattrs != to.meta.xattrs) found.emplace_back("xattrs");
+  if (!same_owners(from, to)) found.push_back("owner " + owners(from) + " -> " + owners(to));
+  for (const auto& name : differing(from.meta.xattrs, to.meta.xattrs))
+    found.push_back("xattr " + name);
   return found;
 }
 

@@ -30,10 +30,11 @@ Json node(const Node& node) {
             {"gid", node.meta.gid},
             {"mtime", time({node.meta.mtime_ns})}};
   if (node.kind == NodeKind::kFile) json["size"] = node.size;
-  if (node.kind == NodeKind::kFile) json["sha256"] = digest(node.content);
+  const bool concealed = node.kind == NodeKind::kSymlink && !node.content.is_none();
+  if (node.kind == NodeKind::kFile || concealed) json["sha256"] = digest(node.content);
   if (node.sparse) json["sparse"] = true;
   if (node.kind == NodeKind::kDirectory) json["content_root"] = digest(node.root);
-  if (node.kind == NodeKind::kSymlink) json["target"] = text(node.target);
+  if (node.kind == NodeKind::kSymlink && !concealed) json["target"] = text(node.target);
   for (const auto& [name, value] : node.meta.xattrs)
     json["xattrs"][escape_bytes(name)] =
         to_hex(reinterpret_cast<const std::uint8_t*>(value.data()), value.size());

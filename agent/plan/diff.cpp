@@ -59,6 +59,16 @@ void drop_implied(std::vector<PathChange>& changes) {
   });
 }
 
+std::map<std::string, std::string> facts_of(const Snapshot& snapshot) {
+  std::map<std::string, std::string> facts;
+  for (const auto& resource : snapshot.resources)
+    for (const auto& fact : resource.facts)
+      facts.emplace(
+          fmt::format("fact {}/{} {}", to_string(resource.kind), resource.name, fact.name),
+          fact.value);
+  return facts;
+}
+
 // Every path of a hard-link group -> all names of the group.
 std::map<std::string, std::string> links_of(const HostState& state) {
   std::map<std::string, std::string> links;
@@ -108,6 +118,22 @@ std::vector<PathChange> compare_states(const HostState& from, const HostState& t
   }
   for (const auto& [name, unit] : after)
     if (!before.contains(name)) changes.push_back({"unit " + name, "added", {}});
+  return changes;
+}
+
+std::vector<PathChange> compare_facts(const Snapshot& from, const Snapshot& to) {
+  std::vector<PathChange> changes;
+  const auto before = facts_of(from);
+  const auto after = facts_of(to);
+  for (const auto& [name, value] : before) {
+    const auto other = after.find(name);
+    if (other == after.end())
+      changes.push_back({name, "removed", {}});
+    else if (other->second != value)
+      changes.push_back({name, "changed", {value + " -> " + other->second}});
+  }
+  for (const auto& [name, value] : after)
+    if (!before.contains(name)) changes.push_back({name, "added", {}});
   return changes;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/service/side.h"
 #include "core/overloaded.h"
 #include "protocol/codec.h"
 #include "protocol/envelope.h"
@@ -181,7 +182,14 @@ void Door::serve(const PlanRequest& r, const Call& call) {
                 [&host = host_, r, s = call.stream] { plan_verb(host, r, *s); });
 }
 
+void Door::serve(const StatsRequest&, const Call& call) {
+  on_query_thread("stats", call.stream, [&host = host_, s = call.stream] { stats_verb(host, s); });
+}
+
 void Door::serve(const DiffRequest& r, const Call& call) {
+  if (r.from != kLive && r.to != kLive)
+    return on_query_thread("diff", call.stream,
+                           [&host = host_, r, s = call.stream] { diff_verb(host, r, *s); });
   on_run_thread("a diff" + call.by, kCapturing, call.stream,
                 [&host = host_, r, s = call.stream] { diff_verb(host, r, *s); });
 }

@@ -51,6 +51,7 @@ class Door {
   void serve(const HealthRequest& request, const Call& call);
   void serve(const HistoryRequest& request, const Call& call);
   void serve(const ShowRequest& request, const Call& call);
+  void serve(const StatsRequest& request, const Call& call);
   void serve(const RunListRequest& request, const Call& call);
   void serve(const RunShowRequest& request, const Call& call);
   void serve(const RunWatchRequest& request, const Call& call);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only reads the store: history, show, run list, show and watch, and status.
 #include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
 
+#include "agent/service/secrets.h"
+#include "agent/service/side.h"
 #include "agent/service/verbs.h"
 
 namespace rollback {
@@ -9,34 +14,96 @@ namespace rollback {
 namespace {
 
 // "v2.4.1", "v2.4.1@2", "run:ID": as written; the newest of a label whatever its status.
-Result<Revision> find_revision(const std::vector<RevisionStatus>& known, const std::string& text) {
+Result<const RevisionStatus*> find_among(const std::vector<RevisionStatus>& known,
+                                         const std::string& text) {
   ROLLBACK_ASSIGN(const auto name, RevisionName::parse(text));
   const RevisionStatus* found = nullptr;
   for (const auto& candidate : known) {
     const auto& have = candidate.revision.name;
     if (have == name || (name.number() == 0 && have.label() == name.label())) found = &candidate;
   }
-  if (found == nullptr)
-    return fail(ErrorCode::kNotFound, "no revision " + text +
-                                          " on this host; 'rollbackctl "
-                                          "history' lists what there is");
-  return found->revision;
+  return found;
 }
 
-void count_below(const Manifest& manifest, const ManagedPath& managed, ResourceItem& item) {
-  for (auto it = manifest.lower_bound(managed.path);
-       it != manifest.end() && is_within(it->first, managed.path); ++it) {
-    if (it->second.kind != NodeKind::kFile) continue;
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Other names of the file at each path that has some.
+std::unordered_map<std::string, std::uint32_t> hard_links_of(const Snapshot& snapshot) {
+  std::unordered_map<std::string, std::uint32_t> links;
+  for (const auto& group : snapshot.hard_links)
+    for (const auto& path : group) links[path] = static_cast<std::uint32_t>(group.size() - 1);
+  return links;
+}
+
+// What is listed and not stored goes to `left_out`.
+Result<ResourceItem> counted(const SnapshotStore& snapshots, const ResourceSnapshot& resource,
+                             std::map<std::string, LeftOut>& left_out) {
+  ResourceItem item{resource, 0, 0};
+  const auto count = [&](const std::string& path, const Node* node) -> Status {
+    if (node == nullptr) left_out.emplace(path, LeftOut::kListed);
+    if (node == nullptr || node->kind != NodeKind::kFile) return {};
     ++item.files;
-    item.bytes += it->second.size;
-  }
+    item.bytes += node->size;
+    return {};
+  };
+  ROLLBACK_TRY(snapshots.walk(resource.paths, count));
+  return item;
+}
+
+// False when who asked went away or does not read.
+Result<bool> send_tree(const SnapshotStore& snapshots, const Snapshot& snapshot,
+                       const Secrets& secrets, Stream& stream) {
+  const auto links = hard_links_of(snapshot);
+  bool read = true;
+  const auto send = [&](const std::string& path, const Node* node) -> Status {
+    PathItem item;
+    item.path = path;
+    item.special = node == nullptr;
+    if (node != nullptr) {
+      item.node = *node;
+      secrets.conceal(path, item.node);
+    }
+    if (const auto found = links.find(path); found != links.end()) item.hard_links = found->second;
+    read = stream.send_patiently(std::move(item));
+    if (read) return {};
+    return fail(ErrorCode::kTimeout, "nobody reads");
+  };
+  for (const auto& resource : snapshot.resources)
+    if (const auto sent = snapshots.walk(resource.paths, send); !sent && read)
+      return Failure(sent.error());
+    else if (!read)
+      return false;
+  return true;
 }
 
 }  // namespace
 
-Result<Revision> find_revision(const SnapshotStore& snapshots, const std::string& text) {
+Result<RevisionStatus> load_status(const SnapshotStore& snapshots, const std::string& text) {
+  ROLLBACK_TRY(require_revisions(snapshots, {text}));
   ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
-  return find_revision(known, text);
+  ROLLBACK_ASSIGN(const auto* const found, find_among(known, text));
+  if (found == nullptr) return fail(ErrorCode::kNotFound, text + " went away meanwhile");
+  return *found;
+}
+
+Status require_revisions(const SnapshotStore& snapshots, const std::vector<std::string>& names) {
+  ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
+  std::vector<std::string> absent;
+  for (const auto& name : names) {
+    if (name == kLive) continue;
+    ROLLBACK_ASSIGN(const auto* const found, find_among(known, name));
+    if (found == nullptr && !contains(absent, name)) absent.push_back(name);
+  }
+  if (absent.empty()) return {};
+  const std::string what = absent[0] + (absent.size() == 1 ? "" : " and no " + absent[1]);
+  return revision_not_found("there is no revision " + what + " on this host", known);
+}
+
+Result<Revision> find_revision(const SnapshotStore& snapshots, const std::string& text) {
+  ROLLBACK_ASSIGN(const auto found, load_status(snapshots, text));
+  return found.revision;
 }
 
 Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text) {
@@ -74,16 +141,34 @@ void history_verb(Host& host, const HistoryRequest& request, Stream& stream) {
 }
 
 void show_verb(Host& host, const ShowRequest& request, Stream& stream) {
-  const auto state = load_revision(host.deps.snapshots, request.revision);
-  if (!state) return stream.fail(exit_code_of(state.error()), state.error());
-  for (const auto& resource : state->snapshot.resources) {
-    ResourceItem item{resource, 0, 0};
-    for (const auto& managed : resource.paths) count_below(state->manifest, managed, item);
-    stream.send(std::move(item));
+  const SnapshotStore& snapshots = host.deps.snapshots;
+  const auto refuse = [&](const Error& error) { stream.fail(exit_code_of(error), error); };
+  const auto found = load_status(snapshots, request.revision);
+  if (!found) return refuse(found.error());
+  const auto snapshot = snapshots.load_snapshot(found->revision.snapshot);
+  if (!snapshot) return refuse(snapshot.error());
+  RevisionItem head{*found, found->status == ReleaseStatus::kDeployed, true, 0, 0};
+  HostState listed;  // of it only the record and what is left out
+  listed.snapshot = *snapshot;
+  const Secrets secrets(host.deps.options.resources, listed, listed);
+  std::vector<ResourceItem> resources;
+  for (const auto& resource : snapshot->resources) {
+    auto item = counted(snapshots, resource, listed.left_out);
+    if (!item) return refuse(item.error());
+    head.files += item->files;
+    head.bytes += item->bytes;
+    for (auto& managed : item->resource.paths)
+      if (managed.node) secrets.conceal(managed.path, *managed.node);
+    resources.push_back(*std::move(item));
   }
-  if (request.tree)
-    for (const auto& [path, node] : state->manifest) stream.send(PathItem{path, node});
-  for (const auto& line : left_out_lines(*state)) stream.note(EventLevel::kWarning, line);
+  stream.send(std::move(head));
+  for (auto& item : resources) stream.send(std::move(item));
+  if (request.tree) {
+    const auto sent = send_tree(snapshots, *snapshot, secrets, stream);
+    if (!sent) return refuse(sent.error());
+    if (!*sent) return;
+  }
+  for (const auto& line : left_out_lines(listed)) stream.note(EventLevel::kWarning, line);
   stream.end(ExitCode::kDone, false);
 }
 

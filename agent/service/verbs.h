@@ -47,6 +47,8 @@ void config_check_verb(Host& host, Stream& stream);
 void scrub_verb(Host& host, const VerifyRequest& request, const StreamPtr& stream);
 
 // query thread
+// diff: run thread when one side is live
+void stats_verb(Host& host, const StreamPtr& stream);
 void history_verb(Host& host, const HistoryRequest& request, Stream& stream);
 void show_verb(Host& host, const ShowRequest& request, Stream& stream);
 void run_list_verb(Host& host, const RunListRequest& request, Stream& stream);
@@ -55,6 +57,9 @@ void run_watch_verb(Host& host, const RunWatchRequest& request, const StreamPtr&
 void mark_verb(Host& host, const MarkRequest& request, const Asked& asked, Stream& stream);
 
 // Named by people: "v2.4.1" is the newest of that label whatever its status. kNotFound otherwise.
+Result<RevisionStatus> load_status(const SnapshotStore& snapshots, const std::string& text);
+// kNotFound names all that are absent and the releases there are; "live" is let through.
+Status require_revisions(const SnapshotStore& snapshots, const std::vector<std::string>& names);
 Result<HostState> load_revision(const SnapshotStore& snapshots, const std::string& text);
 Result<Revision> find_revision(const SnapshotStore& snapshots, const std::string& text);
 Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots);

@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/capture/capture.h"
-#include "agent/plan/diff.h"
 #include "agent/service/progress.h"
 #include "agent/service/repair.h"
+#include "agent/service/side.h"
 #include "agent/service/verbs.h"
 
 namespace rollback {
@@ -113,18 +112,10 @@ Result<ScrubResult> check_release(Host& host, const std::string& name, std::uint
 
 // Sends what differs; how much that is.
 Result<std::size_t> compare_with_live(Host& host, const std::string& name, Stream& stream) {
-  ROLLBACK_ASSIGN(const auto recorded, load_revision(host.deps.snapshots, name));
-  HashingSink sink;
-  ROLLBACK_ASSIGN(const auto live,
-                  capture(host.deps.root, host.deps.resources, sink, host.deps.readers, nullptr));
-  const auto changes = compare_states(recorded, live);
-  for (const auto& change : changes) {
-    DiffItem item;
-    item.path = change.path;
-    item.change = change.change;
-    item.differences = change.differences;
-    stream.send(std::move(item));
-  }
+  ROLLBACK_ASSIGN(const auto recorded, load_recorded(host, name));
+  ROLLBACK_ASSIGN(const auto live, load_live(host, &recorded, stream));
+  const auto changes = compare_states(recorded.state, live.state);
+  for (const auto& change : changes) stream.send(item_of(change));
   return changes.size();
 }
 

@@ -39,8 +39,8 @@ TEST(Node, NumbersCountWhereThereIsNoName) {
   from.user = "";
   Node to = from;
   to.meta.uid = 34;
-  EXPECT_THAT(differences(from, to), ElementsAre("owner"));
-  EXPECT_THAT(differences(file(), from), ElementsAre("owner"));
+  EXPECT_THAT(differences(from, to), ElementsAre("owner 33:www-data -> 34:www-data"));
+  EXPECT_THAT(differences(file(), from), ElementsAre("owner www-data:www-data -> 33:www-data"));
 }
 
 TEST(Node, DifferencesSayWhatChanged) {
@@ -48,7 +48,7 @@ TEST(Node, DifferencesSayWhatChanged) {
   to.content = sha256("other");
   to.meta.mode = 0600;
   to.meta.xattrs = {{"user.x", "1"}};
-  EXPECT_THAT(differences(file(), to), ElementsAre("content", "mode 0644 -> 0600", "xattrs"));
+  EXPECT_THAT(differences(file(), to), ElementsAre("content", "mode 0644 -> 0600", "xattr user.x"));
   EXPECT_THAT(differences(to, to), IsEmpty());
 }
 

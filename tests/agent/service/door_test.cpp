@@ -98,18 +98,6 @@ TEST_F(DoorTest, AnswersStatusWhileTheRunThreadIsBusy) {
   EXPECT_LT(clock_.boot() - asked, std::chrono::milliseconds(100));
 }
 
-TEST_F(DoorTest, ShowsNoSecretByWhateverPatternItIsMeant) {
-  options_.resources[0].secret = {"app.conf"};
-  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
-            ExitCode::kDone);
-  tree_.write("etc/app/app.conf", "hunter2");
-  ASSERT_TRUE(send(kRoot, command(DiffRequest{"v1.0.0", "live", false})));
-  std::string shown;
-  end(&shown);
-  EXPECT_THAT(shown, HasSubstr("sha256"));
-  EXPECT_THAT(shown, Not(HasSubstr("hunter2")));
-}
-
 TEST_F(DoorTest, RefusesLabelsThatNameNoVersion) {
   for (const char* label : {"latest", "v2.4", "20240520", ""}) {
     const End end = asked_by(kRoot, command(SnapshotRequest{label, false, ""}));
