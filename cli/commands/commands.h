@@ -14,7 +14,7 @@ class App;  // CLI11 is in the headers: only what adds a command includes it
 namespace rollback {
 
 void add_snapshot(CLI::App& app, Session& session);
-void add_readers(CLI::App& app, Session& session);    // history show diff plan verify health status
+void add_readers(CLI::App& app, Session& session);    // what only looks, as listed in readers.cpp
 void add_verify(CLI::App& app, Session& session);     // verify; called by add_readers
 void add_rollback(CLI::App& app, Session& session);   // rollback undo
 void add_runs(CLI::App& app, Session& session);       // run list show watch abort

@@ -67,7 +67,7 @@ void add_readers(CLI::App& app, Session& session) {
   auto show = std::make_shared<ShowRequest>();
   command = app.add_subcommand("show", "What a release is made of");
   command->add_option("release", show->revision, "v2.4.1, v2.4.1@2 or run:ID")->required();
-  command->add_flag("--tree", show->tree, "Every path with mode and owner");
+  command->add_flag("--tree", show->tree, "Every path with mode, owner, size and time");
   ask_when_chosen(command, session, show);
 
   auto diff = std::make_shared<DiffRequest>();
@@ -75,7 +75,7 @@ void add_readers(CLI::App& app, Session& session) {
   command = app.add_subcommand("diff", "What differs between two releases, or a release and now");
   command->add_option("from", diff->from, "A release, or live")->required();
   command->add_option("to", diff->to, "A release, or live (the default)");
-  command->add_flag("--stat", diff->stat, "Paths only");
+  command->add_flag("--stat", diff->stat, "Counts of lines instead of their text");
   ask_when_chosen(command, session, diff);
 
   auto plan = std::make_shared<PlanRequest>();
@@ -87,6 +87,10 @@ void add_readers(CLI::App& app, Session& session) {
   ask_when_chosen(command, session, plan);
 
   add_verify(app, session);
+
+  command = app.add_subcommand("stats", "What each release takes of the store");
+  ask_when_chosen(command, session, std::make_shared<StatsRequest>());
+
   add_health(app, session);
   command = app.add_subcommand("status", "Release, health, running run, store and coordinator");
   ask_when_chosen(command, session, std::make_shared<StatusRequest>());

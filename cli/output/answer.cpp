@@ -35,6 +35,8 @@ void Answer::take(const Reply& reply) {
 }
 
 void Answer::take_for_people(const Reply& reply) {
+  const auto* const diff = std::get_if<DiffItem>(&reply.body);
+  if (diff != nullptr && diffs_ == Diffs::kStat) return add(stat_.row(reply, *diff));
   if (const auto line = line_of(session_, reply)) {
     flush();
     std::FILE* const to = line->talk ? stderr : stdout;
@@ -43,11 +45,11 @@ void Answer::take_for_people(const Reply& reply) {
     progress_.draw();
     return;
   }
-  const auto row = row_of(session_, reply);
-  auto& rows = table(row.table, row.head);
-  rows.add(row.cells);
-  if (const auto times = times_row_of(reply)) table(times->table, times->head).add(times->cells);
+  add(row_of(session_, reply));
+  for (const auto& row : further_rows_of(reply)) add(row);
 }
+
+void Answer::add(const Row& row) { table(row.table, row.head).add(row.cells); }
 
 Table& Answer::table(const std::string& name, const std::vector<std::string>& head) {
   for (auto& [known, rows] : tables_)
@@ -77,10 +79,12 @@ void Answer::print_structured(const End& end) {
 
 void Answer::finish(const End& end) {
   progress_.clear();
-  if (session_.format == Format::kTable)
-    flush();
-  else
+  if (session_.format != Format::kTable) {
     print_structured(end);
+  } else {
+    flush();
+    if (diffs_ == Diffs::kStat && !end.error) fmt::print("{}", stat_.str());
+  }
   std::fflush(stdout);
   if (end.error) print_error(session_, end.error->message);
   session_.exit = end.exit_code;
@@ -89,7 +93,9 @@ void Answer::finish(const End& end) {
 }
 
 void ask_and_print(Session& session, Client client, const CommandBody& body) {
-  Answer answer(session);
+  const auto* const diff = std::get_if<DiffRequest>(&body);
+  Answer answer(session,
+                diff != nullptr && diff->stat ? Answer::Diffs::kStat : Answer::Diffs::kText);
   const auto end = client.ask(body, [&](const Reply& reply) { answer.take(reply); });
   if (end) return answer.finish(*end);
   answer.flush();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/output/progress_line.h"
+#include "cli/output/release_text.h"
 #include "cli/output/text.h"
 #include "cli/session.h"
 #include "protocol/messages.h"
@@ -16,9 +17,12 @@ namespace rollback {
 
 class Answer {
  public:
+  // How people are shown what differs: with the text of it, or counted (--stat).
+  enum class Diffs { kText, kStat };
   // In jsonl how far it is comes among the answers, so that there is no line for it.
-  explicit Answer(Session& session)
+  explicit Answer(Session& session, Diffs diffs = Diffs::kText)
       : session_(session),
+        diffs_(diffs),
         progress_(session.terminal.err && session.format != Format::kJsonl,
                   session.terminal.width) {}
 
@@ -30,11 +34,14 @@ class Answer {
 
  private:
   void take_for_people(const Reply& reply);
+  void add(const Row& row);
   Table& table(const std::string& name, const std::vector<std::string>& head);
   void print_structured(const End& end);
 
   Session& session_;
+  const Diffs diffs_;
   ProgressLine progress_;
+  DiffStat stat_;
   std::vector<std::pair<std::string, Table>> tables_;
   std::vector<std::string> json_;
 };

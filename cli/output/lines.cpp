@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "cli/output/release_text.h"
 #include "cli/output/rows.h"
 #include "cli/output/store_rows.h"
 #include "core/overloaded.h"
@@ -20,29 +21,6 @@ Tone tone_of(EventLevel level) {
 
 std::string prefix(const Reply& reply) {
   return reply.host.empty() ? "" : printable(reply.host) + ": ";
-}
-
-std::string joined(const std::vector<std::string>& texts, const char* separator) {
-  return printable(fmt::format("{}", fmt::join(texts, separator)));
-}
-
-// A file's text: its lines stay lines, all else is escaped.
-std::string printable_lines(std::string_view text) {
-  std::string shown;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    for (std::size_t tab = 0; tab != std::string_view::npos;) {
-      tab = line.find('\t');
-      shown += printable(line.substr(0, tab));
-      if (tab == std::string_view::npos) break;
-      shown += '\t';
-      line.remove_prefix(tab + 1);
-    }
-    shown += '\n';
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return shown;
 }
 
 std::string run_text(const Session& session, const Reply& reply, const RunRecord& run) {
@@ -118,10 +96,14 @@ std::optional<Printed> line_of(const Session& session, const Reply& reply) {
             return Printed{plan_text(session, reply, item), false};
           },
           [&](const DiffItem& item) -> std::optional<Printed> {
-            std::string text = fmt::format(
-                "{}{} {}{}\n", prefix(reply), item.change, printable(item.path),
-                item.differences.empty() ? "" : " (" + joined(item.differences, ", ") + ")");
-            return Printed{text + printable_lines(item.text), false};
+            return Printed{prefix(reply) + diff_text(session, item), false};
+          },
+          [&](const RevisionItem& item) -> std::optional<Printed> {
+            if (!item.counted) return std::nullopt;
+            return Printed{prefix(reply) + revision_text(session, item), false};
+          },
+          [&](const PathItem& item) -> std::optional<Printed> {
+            return Printed{prefix(reply) + path_text(session, item), false};
           },
           [&](const RolloutRecord& rollout) -> std::optional<Printed> {
             return Printed{rollout_text(session, rollout), false};

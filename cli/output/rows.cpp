@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "cli/output/release_text.h"
 #include "cli/output/store_rows.h"
 #include "core/overloaded.h"
 
@@ -17,36 +18,35 @@ std::string joined(const std::vector<std::string>& texts, const char* separator)
   return printable(fmt::format("{}", fmt::join(texts, separator)));
 }
 
-std::string flags_of(const RevisionStatus& status) {
-  if (status.blocked && status.pinned) return " (blocked, pinned)";
-  return status.blocked ? " (blocked)" : status.pinned ? " (pinned)" : "";
-}
-
 Row revision_row(const Session& session, const Reply& reply, const RevisionItem& item) {
   const auto& revision = item.status.revision;
   return {"revisions",
-          {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT", "GIT"},
+          {"HOST", "RELEASE", "STATUS", "RECORDED", "SNAPSHOT", "GIT", "MARKS"},
           {{printable(reply.host)},
-           {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain},
-           {fmt::format("{}{}", to_string(item.status.status), flags_of(item.status)),
-            item.current ? Tone::kGood : Tone::kPlain},
-           {time_text(revision.recorded, session.utc)},
+           {revision.name.str(), item.current ? Tone::kStrong : Tone::kPlain, true},
+           {std::string(to_string(item.status.status)), item.current ? Tone::kGood : Tone::kPlain,
+            true},
+           {time_text(revision.recorded, session.utc), Tone::kPlain, true},
            {revision.snapshot.short_str()},
-           {printable(revision.git_ref)}}};
+           {printable(revision.git_ref)},
+           {marks_text(item.status), item.status.blocked ? Tone::kWarn : Tone::kPlain, true}}};
 }
 
 Row history_row(const Session& session, const Reply& reply, const HistoryEntry& entry) {
+  // From where matters only to what moved the host, and what succeeded goes without saying: the
+  // line then has room for who and why.
+  const bool moved = !entry.from.empty() && entry.action != HistoryAction::kSnapshot;
+  const bool succeeded = entry.outcome == RunOutcome::kSucceeded;
   return {"history",
-          {"HOST", "SEQ", "TIME", "ACTION", "FROM", "TO", "OUTCOME", "BY", "WHY"},
+          {"HOST", "SEQ", "TIME", "ACTION", "RELEASE", "OUTCOME", "BY", "WHY"},
           {{printable(reply.host)},
            {std::to_string(entry.seq)},
-           {time_text(entry.time, session.utc)},
+           {time_text(entry.time, session.utc), Tone::kPlain, true},
            {std::string(to_string(entry.action))},
-           {entry.from},
-           {entry.to},
-           {std::string(to_string(entry.outcome)), tone_of(entry.outcome)},
+           {moved ? entry.from + " -> " + entry.to : entry.to, Tone::kPlain, true},
+           {succeeded ? "" : std::string(to_string(entry.outcome)), tone_of(entry.outcome)},
            {printable(entry.actor)},
-           {printable(entry.reason)}}};
+           {printable(entry.reason), Tone::kPlain, true}}};
 }
 
 Row host_row(const Session& session, const HostItem& item) {
@@ -75,22 +75,41 @@ Row rollout_host_row(const RolloutHost& host) {
            {joined(host.findings, "; ")}}};
 }
 
+std::string resource_name(const ResourceItem& item) {
+  return printable(fmt::format("{}/{}", to_string(item.resource.kind), item.resource.name));
+}
+
 Row resource_row(const Reply& reply, const ResourceItem& item) {
-  std::vector<std::string> units;
-  for (const auto& unit : item.resource.units)
-    units.push_back(unit.name + (unit.active ? " (active, " : " (inactive, ") + unit.enablement +
-                    ")");
   std::vector<std::string> paths;
   for (const auto& path : item.resource.paths)
     paths.push_back(path.path + (path.node ? "" : " (absent)"));
   return {"resources",
-          {"HOST", "RESOURCE", "FILES", "SIZE", "UNITS", "PATHS"},
+          {"HOST", "RESOURCE", "FILES", "SIZE", "PATHS"},
           {{printable(reply.host)},
-           {fmt::format("{}/{}", to_string(item.resource.kind), item.resource.name)},
-           {std::to_string(item.files)},
+           {resource_name(item)},
+           {count_text(item.files)},
            {size_text(item.bytes)},
-           {joined(units, ", ")},
-           {joined(paths, " ")}}};
+           {joined(paths, " "), Tone::kPlain, true}}};
+}
+
+Row unit_row(const Reply& reply, const ResourceItem& item, const UnitState& unit) {
+  return {"units",
+          {"HOST", "UNIT", "STATE", "ENABLED", "RESOURCE", "FRAGMENT"},
+          {{printable(reply.host)},
+           {printable(unit.name)},
+           {unit.active ? "active" : "inactive", unit.active ? Tone::kGood : Tone::kPlain},
+           {printable(unit.enablement)},
+           {resource_name(item)},
+           {printable(unit.fragment), Tone::kPlain, true}}};
+}
+
+Row fact_row(const Reply& reply, const ResourceItem& item, const Fact& fact) {
+  return {"facts",
+          {"HOST", "FACT", "RESOURCE", "VALUE"},
+          {{printable(reply.host)},
+           {printable(fact.name)},
+           {resource_name(item)},
+           {printable(fact.value), Tone::kPlain, true}}};
 }
 
 Row status_row(const Session& session, const StatusItem& item) {
@@ -157,6 +176,8 @@ Tone tone_of(HostPhase phase) noexcept {
   }
 }
 
+namespace {
+
 std::optional<Row> times_row_of(const Reply& reply) {
   static constexpr std::array<std::pair<RunPhase, const char*>, 9> kColumns = {{
       {RunPhase::kPlanned, "PLAN"},
@@ -182,6 +203,18 @@ std::optional<Row> times_row_of(const Reply& reply) {
   return row;
 }
 
+}  // namespace
+
+std::vector<Row> further_rows_of(const Reply& reply) {
+  std::vector<Row> rows;
+  if (auto times = times_row_of(reply)) rows.push_back(*std::move(times));
+  const auto* const item = std::get_if<ResourceItem>(&reply.body);
+  if (item == nullptr) return rows;
+  for (const auto& unit : item->resource.units) rows.push_back(unit_row(reply, *item, unit));
+  for (const auto& fact : item->resource.facts) rows.push_back(fact_row(reply, *item, fact));
+  return rows;
+}
+
 Row row_of(const Session& session, const Reply& reply) {
   return std::visit(
       Overloaded{
@@ -191,20 +224,6 @@ Row row_of(const Session& session, const Reply& reply) {
           [&](const StatusItem& item) { return status_row(session, item); },
           [&](const HostItem& item) { return host_row(session, item); },
           [&](const RolloutHost& host) { return rollout_host_row(host); },
-          [&](const PathItem& item) {
-            const auto& node = item.node;
-            return Row{
-                "paths",
-                {"HOST", "KIND", "MODE", "OWNER", "SIZE", "PATH"},
-                {{printable(reply.host)},
-                 {std::string(to_string(node.kind))},
-                 {fmt::format("{:04o}", node.meta.mode)},
-                 {fmt::format("{}:{}",
-                              node.user.empty() ? std::to_string(node.meta.uid) : node.user,
-                              node.group.empty() ? std::to_string(node.meta.gid) : node.group)},
-                 {node.kind == NodeKind::kFile ? size_text(node.size) : "-"},
-                 {printable(item.path + (node.target.empty() ? "" : " -> " + node.target))}}};
-          },
           [&](const PlanStep& step) {
             return Row{"steps",
                        {"HOST", "PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
@@ -224,7 +243,8 @@ Row row_of(const Session& session, const Reply& reply) {
                        {{printable(reply.host)},
                         {std::string(to_string(item.verdict)), tone_of(item.verdict)},
                         {red.empty() ? std::to_string(item.probes.size()) + " probes green"
-                                     : joined(red, "; ")}}};
+                                     : joined(red, "; "),
+                         Tone::kPlain, true}}};
           },
           [&](const Prepared& item) {
             return Row{"prepared",

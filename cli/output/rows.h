@@ -25,8 +25,9 @@ struct Row {
   std::vector<Table::Cell> cells;
 };
 Row row_of(const Session& session, const Reply& reply);
-// What a host's phases took, a column each: a second table below the one of row_of().
-std::optional<Row> times_row_of(const Reply& reply);
+// Rows of further tables, below the one of row_of(): what a host's phases took, a column each;
+// units and facts of a resource.
+std::vector<Row> further_rows_of(const Reply& reply);
 
 Tone tone_of(Verdict verdict) noexcept;
 Tone tone_of(RunOutcome outcome) noexcept;

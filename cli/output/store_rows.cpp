@@ -18,6 +18,22 @@ std::string listed(const char* title, const std::vector<std::string>& texts) {
   return printable(fmt::format("  {}: {}", title, fmt::join(texts, ", "))) + '\n';
 }
 
+double ratio(std::uint64_t all, std::uint64_t part) {
+  return part == 0 ? 1.0 : static_cast<double>(all) / static_cast<double>(part);
+}
+
+std::string stats_text(const StoreStats& item) {
+  return fmt::format(
+      "\n{:<17}  {:>9}  in files\n"
+      "each content once  {:>9}  {:.1f} times less\n"
+      "compressed         {:>9}  {:.1f} times less\n"
+      "on disk            {:>9}  {}, {}\n",
+      counted(item.revisions, "revision"), size_text(item.logical), size_text(item.distinct),
+      ratio(item.logical, item.distinct), size_text(item.stored), ratio(item.distinct, item.stored),
+      size_text(item.disk), counted(item.contents, "content"),
+      item.trees == 1 ? "1 directory" : count_text(item.trees) + " directories");
+}
+
 std::string prune_text(const PruneSummary& item) {
   if (item.dry_run)
     return fmt::format("would remove {} and keep {}; {} of the {} on disk would be free\n",
@@ -57,6 +73,9 @@ std::optional<Printed> store_line_of(const Session& session, const Reply& reply)
           [&](const PruneSummary& item) -> std::optional<Printed> {
             return Printed{host + prune_text(item), false};
           },
+          [&](const StoreStats& item) -> std::optional<Printed> {
+            return Printed{host + stats_text(item), false};
+          },
           [&](const DamageItem& item) -> std::optional<Printed> {
             return Printed{host + damage_text(session, item), false};
           },
@@ -85,6 +104,16 @@ std::optional<Row> store_row_of(const Reply& reply) {
                                        item.removed ? Tone::kWarn : Tone::kGood},
                                       {item.removed ? size_text(item.bytes) : "-"},
                                       {printable(item.why)}}};
+                        },
+                        [&](const ReleaseStats& item) -> std::optional<Row> {
+                          return Row{"stats",
+                                     {"HOST", "RELEASE", "FILES", "SIZE", "STORED", "UNIQUE"},
+                                     {{printable(reply.host)},
+                                      {printable(item.revision)},
+                                      {count_text(item.files)},
+                                      {size_text(item.logical)},
+                                      {size_text(item.stored)},
+                                      {size_text(item.unique)}}};
                         },
                         [](const auto&) -> std::optional<Row> { return std::nullopt; },
                     },

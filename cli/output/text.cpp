@@ -82,6 +82,22 @@ std::string cut(std::string_view text, std::size_t width) {
   return shown + "…";
 }
 
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  while (columns_of(text) > width) {
+    std::size_t end = 0;
+    for (std::size_t columns = 0; columns <= width; ++end)
+      if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80) ++columns;
+    const std::size_t most = end - 1;  // where the first character begins that has no room
+    const std::size_t space = text.rfind(' ', most);
+    const bool at_space = space != std::string_view::npos && space > 0;
+    lines.emplace_back(text.substr(0, at_space ? space : most));
+    text.remove_prefix(at_space ? space + 1 : most);
+  }
+  lines.emplace_back(text);
+  return lines;
+}
+
 std::string time_text(WallTime time, bool utc) {
   if (time.ns == 0) return "-";
   if (utc) return format_utc(time);
@@ -111,22 +127,24 @@ constexpr std::size_t kGap = 2;
 constexpr std::size_t kLeastOfLast = 16;
 constexpr std::size_t kLeast = 8;
 
-// Takes columns away until a row fits: first from the last one, then from the widest.
+// Takes columns away until a row fits: first from the last one, then from the widest of those that
+// may be cut, at last from the last one again.
 void fit(std::vector<std::size_t>& widths, const std::vector<std::size_t>& shown,
-         std::size_t width) {
+         const std::vector<bool>& whole, std::size_t width) {
   if (shown.empty()) return;
   std::size_t total = kGap * (shown.size() - 1);
   for (const std::size_t i : shown) total += widths[i];
   std::size_t& last = widths[shown.back()];
   while (total > width && last > kLeastOfLast) --last, --total;
   while (total > width) {
-    std::size_t widest = shown.front();
+    std::size_t* widest = nullptr;
     for (const std::size_t i : shown)
-      if (widths[i] > widths[widest]) widest = i;
-    if (widths[widest] <= kLeast) return;
-    --widths[widest];
+      if (!whole[i] && (widest == nullptr || widths[i] >= *widest)) widest = &widths[i];
+    if (widest == nullptr || *widest <= kLeast) break;
+    --*widest;
     --total;
   }
+  while (total > width && last > kLeast) --last, --total;
 }
 
 }  // namespace
@@ -134,24 +152,39 @@ void fit(std::vector<std::size_t>& widths, const std::vector<std::size_t>& shown
 std::string Table::str(const Terminal& terminal) const {
   std::vector<std::size_t> shown;  // columns in which something stands
   std::vector<std::size_t> widths(head_.size());
+  std::vector<bool> whole(head_.size());
   for (std::size_t i = 0; i < head_.size(); ++i) {
-    for (const auto& row : rows_) widths[i] = std::max(widths[i], columns_of(row[i].text));
+    for (const auto& row : rows_) {
+      widths[i] = std::max(widths[i], columns_of(row[i].text));
+      whole[i] = whole[i] || row[i].whole;
+    }
     if (widths[i] > 0) shown.push_back(i);
     widths[i] = std::max(widths[i], columns_of(head_[i]));
   }
-  if (terminal.out) fit(widths, shown, terminal.width);
+  if (terminal.out) fit(widths, shown, whole, terminal.width);
   std::string text;
-  const auto line = [&](const std::vector<Cell>& row) {
-    for (const std::size_t i : shown) {
-      const std::string cell = cut(row[i].text, widths[i]);
-      text += toned(terminal, row[i].tone, cell);
-      if (i != shown.back()) text.append(widths[i] - columns_of(cell) + kGap, ' ');
-    }
+  const auto end_line = [&] {
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text += '\n';
   };
+  const auto line = [&](const std::vector<Cell>& row) {
+    std::size_t before = 0;  // columns before the last one
+    for (const std::size_t i : shown) {
+      const bool is_last = i == shown.back();
+      const auto cells = is_last && whole[i] ? wrapped(row[i].text, widths[i])
+                                             : std::vector{cut(row[i].text, widths[i])};
+      text += toned(terminal, row[i].tone, cells[0]);
+      if (!is_last) text.append(widths[i] - columns_of(cells[0]) + kGap, ' ');
+      for (std::size_t more = 1; more < cells.size(); ++more) {
+        end_line();
+        text += std::string(before, ' ') + toned(terminal, row[i].tone, cells[more]);
+      }
+      before += widths[i] + kGap;
+    }
+    end_line();
+  };
   std::vector<Cell> head;
-  for (const auto& name : head_) head.push_back({name, Tone::kDim});
+  for (const auto& name : head_) head.push_back({name, Tone::kDim, false});
   line(head);
   for (const auto& row : rows_) line(row);
   return text;

@@ -4,67 +4,17 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
-#include <atomic>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 #include "core/process.h"
-#include "protocol/codec.h"
-#include "protocol/unix_channel.h"
-#include "tests/cli/session_fixture.h"
-#include "tests/support/temp_directory.h"
+#include "tests/cli/daemon_fixture.h"
 
 namespace rollback::testing {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// Answers every request with the same replies; without an End among them it stays silent.
-class Daemon {
- public:
-  explicit Daemon(std::vector<ReplyBody> answers) : answers_(std::move(answers)) {
-    DoorOptions options;
-    options.path = path();
-    auto door = UnixDoor::listen(
-        poller_, clock_, options,
-        [this](ConnectionId from, const Principal&, const std::string& frame) {
-          answer(from, frame);
-        },
-        [](ConnectionId) {});
-    EXPECT_TRUE(door) << door.error().message;
-    door_ = *std::move(door);
-    thread_ = std::thread([this] {
-      while (!stopping_) (void)poller_.poll(std::chrono::seconds(1));
-    });
-  }
-  ~Daemon() {
-    stopping_ = true;
-    poller_.wake();
-    thread_.join();
-  }
-  [[nodiscard]] std::string path() const { return (directory_.path() / "door.sock").string(); }
-
- private:
-  void answer(ConnectionId to, const std::string& frame) {
-    const auto envelope = decode_envelope(frame);
-    ASSERT_TRUE(envelope);
-    const auto command = decode_command(envelope->payload);
-    ASSERT_TRUE(command);
-    std::uint64_t index = 0;
-    for (const auto& body : answers_)
-      ASSERT_TRUE(door_->send(to, *encode_reply(Reply{command->id, ++index, "", body})));
-  }
-
-  TempDirectory directory_;
-  SystemClock clock_;
-  Poller poller_;
-  const std::vector<ReplyBody> answers_;
-  std::unique_ptr<UnixDoor> door_;
-  std::atomic<bool> stopping_ = false;
-  std::thread thread_;
-};
 
 ProcessOutcome rollbackctl(std::vector<std::string> arguments, const std::string& socket) {
   std::vector<std::string> argv = {ROLLBACKCTL, "--agent-socket=" + socket,

@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cli/session_fixture.h"
 
 namespace rollback::testing {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -27,6 +30,11 @@ std::string table(const Reply& reply) {
   Table shown(row.head);
   shown.add(row.cells);
   return shown.str(fixture.session.terminal);
+}
+
+std::string cell_of(const Row& row, const std::string& head) {
+  const auto at = std::find(row.head.begin(), row.head.end(), head) - row.head.begin();
+  return row.cells.at(static_cast<std::size_t>(at)).text;
 }
 
 constexpr WallTime kNoon{1'795'348'800'000'000'000};  // 2026-11-22T12:00:00Z
@@ -100,11 +108,23 @@ TEST(Rows, OfRevisions) {
   RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};
   EXPECT_THAT(table(reply_of(item)), HasSubstr("v2.4.1@2"));
   EXPECT_THAT(table(reply_of(item)),
-              HasSubstr("(blocked)  2026-11-22T12:00:00Z  000000000000  3f2a90c1"));
+              HasSubstr("available  2026-11-22T12:00:00Z  000000000000  3f2a90c1  blocked\n"));
   item.status.pinned = true;
-  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (blocked, pin"));
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("  blocked, pinned\n"));
   item.status.blocked = false;
-  EXPECT_THAT(table(reply_of(item)), HasSubstr("available (pinned)"));
+  EXPECT_THAT(table(reply_of(item)), HasSubstr("  pinned\n"));
+  item.status.pinned = false;
+  EXPECT_THAT(table(reply_of(item)), Not(HasSubstr("MARKS")));
+}
+
+TEST(Rows, OfRevisionsKeepStatusTimeAndMarksIn80Columns) {
+  const Revision revision{
+      *RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true, std::string(40, 'f')};
+  RevisionItem item{{revision, ReleaseStatus::kSuperseded, true}, false};
+  item.status.pinned = true;
+  EXPECT_THAT(table(reply_of(item)),
+              HasSubstr("v2.4.1@2  superseded  2026-11-22T12:00:00Z  00000000…  fffffff…  "
+                        "blocked, pinned\n"));
 }
 
 TEST(Rows, OfHistoryEntries) {
@@ -117,6 +137,30 @@ TEST(Rows, OfHistoryEntries) {
   const auto text = table(reply_of(entry, "web1"));
   EXPECT_THAT(text, HasSubstr("HOST  SEQ"));
   EXPECT_THAT(text, HasSubstr("web1  7"));
+}
+
+TEST(Rows, OfHistorySayWhenWhoAndWhyIn80Columns) {
+  const SessionFixture fixture;
+  HistoryEntry entry;
+  entry.seq = 12;
+  entry.time = kNoon;
+  entry.action = HistoryAction::kRollback;
+  entry.from = "v2.5.0";
+  entry.to = "v2.4.1";
+  entry.actor = "coordinator: root (uid 0)";
+  entry.reason = "v2.5.0 answers 502 since the deploy at noon";
+  const Row row = row_of(fixture.session, reply_of(entry));
+  Table table(row.head);
+  table.add(row.cells);
+  const auto text = table.str(fixture.session.terminal);
+  EXPECT_THAT(text, HasSubstr("12   2026-11-22T12:00:00Z  rollback  v2.5.0 -> v2.4.1  coordin…  "
+                              "v2.5.0 answers\n"));
+  EXPECT_THAT(text, EndsWith(" deploy at noon\n"));
+  EXPECT_THAT(text, Not(HasSubstr("OUTCOME")));
+  entry.outcome = RunOutcome::kRestored;
+  EXPECT_THAT(cell_of(row_of(fixture.session, reply_of(entry)), "OUTCOME"), "restored");
+  entry.action = HistoryAction::kSnapshot;
+  EXPECT_THAT(cell_of(row_of(fixture.session, reply_of(entry)), "RELEASE"), "v2.4.1");
 }
 
 TEST(Rows, OfHostsShowTheWholeFingerprint) {
@@ -140,13 +184,13 @@ TEST(Rows, OfRolloutHosts) {
   EXPECT_EQ(table(reply_of(host)),
             "HOST     WAVE  STATE     WHY\n"
             "web\\x1b  2     restored  gate was red; shop.service: exit 1\n");
-  const auto times = times_row_of(reply_of(host));
-  ASSERT_TRUE(times);
-  Table table(times->head);
-  table.add(times->cells);
+  const auto further = further_rows_of(reply_of(host));
+  ASSERT_EQ(further.size(), 1U);
+  Table table(further[0].head);
+  table.add(further[0].cells);
   EXPECT_EQ(table.str(Terminal{}), "HOST     COMMIT\nweb\\x1b  3 ms\n");
   host.times.clear();
-  EXPECT_FALSE(times_row_of(reply_of(host)));
+  EXPECT_TRUE(further_rows_of(reply_of(host)).empty());
 }
 
 TEST(Rows, OfHealthNameTheRedProbes) {
@@ -172,17 +216,55 @@ TEST(Rows, OfStatusSayWhatRuns) {
                 std::string(to_string(RunPhase::kStaged)) + ")  ok     connected\n");
 }
 
+TEST(Rows, OfAResourceAreFollowedByItsUnitsAndFacts) {
+  const SessionFixture fixture;
+  ResourceItem item;
+  item.resource.kind = ResourceKind::kSystemd;
+  item.resource.name = "shop";
+  item.resource.units = {{"shop.service", true, "enabled", "/lib/systemd/system/s.service", {}}};
+  item.resource.facts = {{"version", "252"}};
+  std::string text;
+  for (const auto& row : further_rows_of(reply_of(item))) {
+    Table table(row.head);
+    table.add(row.cells);
+    text += table.str(fixture.session.terminal);
+  }
+  EXPECT_EQ(text,
+            "UNIT          STATE   ENABLED  RESOURCE      FRAGMENT\n"
+            "shop.service  active  enabled  systemd/shop  /lib/systemd/system/s.service\n"
+            "FACT     RESOURCE      VALUE\n"
+            "version  systemd/shop  252\n");
+}
+
+TEST(Rows, OfStatsAreFollowedByWhatTheStoreTakes) {
+  EXPECT_EQ(table(reply_of(ReleaseStats{"v2.4.1", 12'345, 3U << 20U, 1U << 20U, 512})),
+            "RELEASE  FILES   SIZE     STORED   UNIQUE\n"
+            "v2.4.1   12,345  3.0 MiB  1.0 MiB  512 B\n");
+  StoreStats all;
+  all.revisions = 2;
+  all.logical = 6U << 20U;
+  all.distinct = 4U << 20U;
+  all.stored = 1U << 20U;
+  all.disk = 2U << 20U;
+  all.contents = 1'200;
+  all.trees = 1;
+  EXPECT_EQ(line(reply_of(all)),
+            "\n2 revisions          6.0 MiB  in files\n"
+            "each content once    4.0 MiB  1.5 times less\n"
+            "compressed           1.0 MiB  4.0 times less\n"
+            "on disk              2.0 MiB  1,200 contents, 1 directory\n");
+}
+
 TEST(Rows, OfPreparedHosts) {
   Prepared item;
   item.changed = false;
   EXPECT_THAT(table(reply_of(item, "web1")), HasSubstr("web1  nothing to do"));
 }
 
-TEST(Rows, OfStepsPathsAndResourcesNameTheHostOfAFleet) {
+TEST(Rows, OfStepsAndResourcesNameTheHostOfAFleet) {
   PlanStep step;
   step.subject = "/etc/shop/x";
   EXPECT_THAT(table(reply_of(step, "web1")), HasSubstr("web1"));
-  EXPECT_THAT(table(reply_of(PathItem{"/etc/shop", {}}, "web1")), HasSubstr("web1"));
   EXPECT_THAT(table(reply_of(ResourceItem{}, "web1")), HasSubstr("web1"));
   EXPECT_THAT(table(reply_of(step)), Not(HasSubstr("HOST")));
 }

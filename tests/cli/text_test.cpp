@@ -62,6 +62,20 @@ TEST(Table, KeepsEveryRowOnOneLineOf80Columns) {
   EXPECT_THAT(table.str(plain_terminal()), HasSubstr("web1  ppp"));
 }
 
+TEST(Table, KeepsWhatIsToStayWholeBelowItself) {
+  Table table({"HOST", "BY", "WHY"});
+  table.add(
+      {{"web1"}, {"root"}, {"it\xc3\xa9 is down, " + std::string(20, 'x'), Tone::kPlain, true}});
+  Terminal narrow;
+  narrow.out = true;
+  narrow.width = 28;
+  EXPECT_EQ(table.str(narrow),
+            "HOST  BY    WHY\n"
+            "web1  root  it\xc3\xa9 is down,\n"
+            "            xxxxxxxxxxxxxxxx\n"
+            "            xxxx\n");
+}
+
 TEST(Table, IsNotCutInAPipe) {
   Table table({"WHY"});
   table.add({{std::string(200, 'w')}});

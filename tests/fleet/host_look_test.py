@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import unittest
@@ -21,10 +22,10 @@ from rig import differences  # noqa: E402
 KEY = "/etc/shop/keys/session.key"
 NOISE = "/etc/shop/noise.bin"
 FORMATS = ("table", "json", "jsonl", "yaml")
-VERBS = ("snapshot", "history", "export", "import", "pin", "prune", "show", "diff", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
+VERBS = ("snapshot", "history", "export", "import", "pin", "prune", "show", "diff", "stats", "plan", "verify", "health", "status", "rollback", "undo", "run", "run list",
          "run show", "run watch", "run abort", "config", "config check", "fleet", "fleet snapshot", "fleet run watch")
 # what is typed, a word of the sentence
-MISTAKES = (("stauts", "status"), ("run wach", "watch"), ("frobnicate", "--help"), ("status --frobnicate", "--frobnicate"),
+MISTAKES = (("statuss", "status"), ("run wach", "watch"), ("frobnicate", "--help"), ("status --frobnicate", "--frobnicate"),
             ("plan --too v2.4.1", "--too"), ("history -n many", "many"), ("history -n -3", "-n"), ("show", "release"),
             ("diff", "from"), ("run show", "run"), ("diff v2.4.1 v2.5.0 v2.6.0", "v2.6.0"), ("plan --to latest", "latest"),
             ("show main", "main"), ("diff v2.4 live", "v2.4"), ("verify 20240520", "20240520"), ("-o xml status", "xml"),
@@ -68,6 +69,13 @@ class Look(unittest.TestCase):
         """Everything that rollbackctl says in this form, and its exit code."""
         done = self.host.run("rollbackctl", "-o", form, *words, check=False)
         return done.stdout + done.stderr, done.returncode
+
+    def on_screen(self, *words):
+        """The lines that a terminal of 80 columns shows, without colours."""
+        code, shown = self.host.on_terminal(HOST, "n", *words)
+        self.assertEqual(code, 0, shown)
+        lines = re.sub("\x1b\\[[0-9;]*[mK]", "", shown).replace("\r\n", "\n").splitlines()
+        return [line.rpartition("\r")[2] for line in lines]  # what a line of progress left behind
 
     def host_differences(self):
         """[(gone, added or changed, path)] from v2.4.1 to v2.5.0, told without the agent."""
@@ -126,6 +134,7 @@ class Diff(Look):
     def test_two_releases_differ_in_exactly_what_the_hosts_differed_in(self):
         found = self.changes("v2.4.1", "v2.5.0")
         unit = found.pop("unit shop.service")
+        found = {path: item for path, item in found.items() if not path.startswith("fact ")}
         self.assertEqual(unit["differences"], ["enabled -> disabled"])
         wanted = self.host_differences()
         for ours, theirs in (("gone", "removed"), ("added", "added"), ("changed", "changed")):
@@ -139,6 +148,20 @@ class Diff(Look):
             '-{"checkout": "classic", "search": true}', '+{"checkout": "one-click", "search": true, "payments": true}'])
         self.assertIn("mode 0644 -> 0640", item["differences"])
         self.assertEqual({item["text"] for item in self.changes("v2.4.1", "v2.5.0", "--stat").values()}, {""})
+
+    def test_stat_counts_lines_and_has_hashes_for_secrets(self):
+        path = self.host.path(KEY)
+        old, new = path.read_text(), secrets.token_hex(20) + "\n"
+        path.write_text(new)
+        lines = self.on_screen("diff", "v2.4.1", "--stat")
+        self.assertEqual(lines[0].split(), ["CHANGE", "LINES", "+-", "PATH"])
+        self.assertRegex("\n".join(lines), r"\nchanged +2 +\+- +/etc/shop/features\.json \(content, mode 0644")
+        self.assertEqual([line for line in lines if len(line) > 80 or "…" in line], [])
+        self.assertRegex(lines[-1], r"^\d+ files changed, \d+ of units and facts, \d+ insertions\(\+\), \d+ deletions\(-\)$")
+        text, code = self.printed("table", "diff", "v2.4.1", "--stat")
+        hashes = [hashlib.sha256(each.encode()).hexdigest()[:16] for each in (old, new)]
+        self.assertRegex(text, rf"{KEY} \(content.*\): secret, sha256 {hashes[0]} -> sha256 {hashes[1]}\n")
+        self.assertEqual((code, [each for each in (old, new) if each.strip() in text]), (0, []))
 
     def test_live_is_a_name_and_the_default(self):
         recorded = self.changes("v2.4.1", "v2.5.0")
@@ -154,7 +177,7 @@ class Diff(Look):
     def test_an_unknown_release_is_refused(self):
         done = self.host.ask("diff", "v2.4.1", "v9.9.9")
         self.assertEqual(done.code, 2, done)
-        self.assert_sentence(done.words, "v9.9.9", "history")
+        self.assert_sentence(done.words, "v9.9.9", "v2.4.1")
 
     def test_secrets_are_hashes_wherever_they_could_be_printed(self):
         path = self.host.path(KEY)
@@ -190,8 +213,56 @@ class Records(Look):
         self.assertEqual([path for path in self.host.good if path.startswith("/etc/shop") and path not in tree], [])
         text, code = self.printed("table", "show", "v2.4.1", "--tree")
         self.assertEqual(code, 0, text)
-        self.assertRegex(text, rf"file +0600 +root:root +\d+ B +{KEY}")
+        self.assertRegex(text, rf"-rw------- +root:root +\d+ B .* {KEY}")
         self.assertEqual(self.host.ask("show", "v9.9.9").code, 2)
+
+    def test_the_tree_of_a_release_looks_as_ls_shows_it(self):
+        top = self.host.path("/etc/shop/odd")
+        self.addCleanup(shutil.rmtree, top)
+        (top / "empty").mkdir(parents=True)
+        (top / "first").write_text("12345")
+        os.setxattr(top / "first", "user.origin", b"build 7")
+        os.link(top / "first", top / "second")
+        os.symlink("../nowhere", top / "link")
+        os.mkfifo(top / "pipe")
+        os.chmod(top / "empty", 0o3750)
+        (top / "esc\x1b[2J").write_text("")
+        self.host.must("snapshot", "v2.7.0", "--unhealthy-ok")
+        lines = self.on_screen("show", "v2.7.0", "--tree")
+        self.assertRegex("\n".join(lines[:6]), r"^release +v2\.7\.0 .*\nrecorded .*\nsnapshot +[0-9a-f]{64}\ncontent +\d+ files, .*\n")
+        below = {path: (mode, owner, size, more) for mode, owner, size, path, more in re.findall(
+            r"(?m)^(\S+) +(\S+) +(-|\d+ B) .* /etc/shop/odd/(\S+) *(.*)$", "\n".join(lines))}
+        self.assertEqual(below, {
+            "empty": ("drwxr-s--T", "root:root", "-", ""),
+            "esc\\x1b[2J": ("-rw-r--r--", "root:root", "0 B", ""),
+            "first": ("-rw-r--r--+", "root:root", "5 B", "(1 more hard link)"),
+            "second": ("-rw-r--r--+", "root:root", "5 B", "(1 more hard link)"),
+            "link": ("lrwxrwxrwx", "root:root", "-", "-> ../nowhere"),
+            "pipe": ("?", "-", "-", "(not stored: no file, or another file system)")})
+
+    def test_stats_say_what_each_release_takes(self):
+        stats = self.host.must("stats")
+        releases = {item["revision"]: item for item in stats.of("release-stats")}
+        store = stats.one("store-stats")
+        files = [path for path, facts in self.host.good.items() if facts[0].startswith("0o100")]
+        self.assertEqual(releases["v2.4.1"]["files"], len(files))
+        self.assertEqual(store["logical"], sum(item["logical"] for item in releases.values()))
+        self.assertGreater(store["logical"], store["distinct"], "releases share files")
+        for item in releases.values():
+            self.assertLessEqual(item["unique"], item["stored"], item)
+            self.assertLessEqual(item["stored"], store["stored"], item)
+        lines = self.on_screen("stats")
+        self.assertEqual(lines[0].split(), ["RELEASE", "FILES", "SIZE", "STORED", "UNIQUE"])
+        self.assertEqual([line for line in lines if len(line) > 80], [])
+        self.assertRegex("\n".join(lines), r"\n\d+ revisions +\d.*\neach content once +\d.*\ncompressed +\d.*\non disk +\d")
+
+    def test_history_loses_no_mark_at_80_columns(self):
+        self.host.must("pin", "v2.4.1")
+        self.addCleanup(self.host.must, "unpin", "v2.4.1")
+        self.host.must("block", "v2.4.1")
+        self.addCleanup(self.host.must, "unblock", "v2.4.1")
+        row = next(line for line in self.on_screen("history") if line.startswith("v2.4.1 "))
+        self.assertRegex(row, r"^v2\.4\.1 +\w+ +[-0-9]{10} [:0-9]{8} .* blocked, pinned$")
 
     def test_history_is_the_same_in_every_form(self):
         items = self.host.must("history").items
