@@ -105,7 +105,7 @@ class Profile {
 
   void record() {
     if (!need(snapshots_->revisions()).empty()) return;
-    StoringSink sink(*blobs_, *snapshots_);
+    StoringSink sink(*blobs_, *snapshots_, clock_.wall());
     const auto state = need(capture(root_, resources_, sink, readers_, {}));
     HistoryEntry entry;
     entry.action = HistoryAction::kSnapshot;

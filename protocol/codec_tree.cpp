@@ -91,7 +91,7 @@ rollback::Node read(Node::Reader from) {
   list_size(from.getXattrs().size());
   for (const auto xattr : from.getXattrs()) {
     auto name = str(xattr.getName());
-    if (!node.meta.xattrs.empty() && name <= node.meta.xattrs.rbegin()->first)
+    if (!node.meta.xattrs.empty() && name <= std::prev(node.meta.xattrs.end())->first)
       throw Malformed{"xattrs are not sorted by name"};
     node.meta.xattrs.emplace(std::move(name), str(xattr.getValue()));
   }

@@ -64,7 +64,6 @@ struct ActiveRun {
   Journal journal;
   StageSet stages;
   RunRecord record;
-  Plan plan;
   JournalIntent intent;
   Origin origin;
   HostState target;
@@ -89,6 +88,7 @@ struct Comparison {
 };
 Result<Comparison> compare_with(const RunDeps& deps, const std::string& to,
                                 RunKind kind = RunKind::kRollback);
+// Without the plan itself, which may be large.
 PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan);
 
 // `record` and `events` are filled as far as it came, also when it refuses.

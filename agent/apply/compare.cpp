@@ -29,10 +29,10 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target.snapshot));
   ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps.root));
   const auto lacking = settle_accounts(result.target, owners, target.name.str());
-  HashingSink sink;
+  TreeSink sink;
   ROLLBACK_ASSIGN(result.origin.state, capture(deps.root, deps.resources, sink, deps.readers, {},
                                                &result.target.snapshot));
-  result.origin.trees = sink.trees();
+  result.origin.trees = sink.take();
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),
                                           target.name.str(), deps.options.resources}));
@@ -80,7 +80,7 @@ Result<Comparison> compare_with(const RunDeps& deps, const std::string& to, RunK
 }
 
 PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan) {
-  PreparedRun prepared{run, plan, plan_digest(plan), {}};
+  PreparedRun prepared{run, {}, plan_digest(plan), {}};
   if (plan.empty()) return prepared;
   const auto& gate = deps.options.gate;
   prepared.estimate =

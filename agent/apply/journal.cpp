@@ -38,14 +38,13 @@ std::string header() {
   return bytes;
 }
 
-// length | CRC of what follows | hash of the record before | payload
-std::string frame(const Digest& last, std::string_view payload) {
-  std::string covered(last.view());
-  covered += payload;
+// What stands before a payload: its length, the CRC of what follows, the hash of the record before.
+std::string frame_of(const Digest& last, std::string_view payload) {
   std::string bytes;
   put_u32(bytes, static_cast<std::uint32_t>(payload.size()));
-  put_u32(bytes, crc32c(covered));
-  return bytes + covered;
+  put_u32(bytes, crc32c(payload, crc32c(last.view())));
+  bytes += last.view();
+  return bytes;
 }
 
 // The record at the start of `bytes`, frame included; empty when none is whole there.
@@ -136,7 +135,8 @@ Result<Journal> Journal::create(const Directory& state, const JournalBegin& begi
     return fail(ErrorCode::kExists, state.path() + "/" + kFile + " is of an unfinished run");
   ROLLBACK_TRY(remove(state));
   ROLLBACK_ASSIGN(File file, state.create_file(kFile, 0600));
-  const auto first = frame(Digest(), encode_journal_record(begin));
+  const auto payload = encode_journal_record(begin);
+  const auto first = frame_of(Digest(), payload) + payload;
   const auto written = [&]() -> Status {
     ROLLBACK_TRY(file.write_all(header() + first));
     ROLLBACK_TRY(file.data_sync());
@@ -190,11 +190,12 @@ Status Journal::remove(const Directory& state) {
   return state.sync();
 }
 
-Status Journal::append(const JournalRecord& record) {
+Status Journal::append_bytes(std::string_view payload) {
   if (poisoned_)
     return fail(ErrorCode::kIo, file_.path() + " failed before and is not written any more");
-  const auto bytes = frame(last_, encode_journal_record(record));
-  auto status = file_.write_all(bytes);
+  const auto frame = frame_of(last_, payload);
+  auto status = file_.write_all(frame);
+  if (status) status = file_.write_all(payload);
   if (status) status = file_.data_sync();
   if (!status) {
     // Whether the record is on disk, nobody knows: better that it is not.
@@ -202,8 +203,11 @@ Status Journal::append(const JournalRecord& record) {
     (void)calls_->ftruncate(file_.fd(), static_cast<off_t>(size_));
     return status;
   }
-  size_ += bytes.size();
-  last_ = sha256(bytes);
+  size_ += frame.size() + payload.size();
+  Hasher hasher;
+  hasher.update(frame);
+  hasher.update(payload);
+  last_ = hasher.finish();
   return {};
 }
 

@@ -46,9 +46,13 @@ class Journal {
   static Status remove(const Directory& state);
 
   // After a failed append nothing more is appended: the file's end is not known any more.
-  Status append(const JournalRecord& record);
+  template <typename Record>
+  Status append(const Record& record) {
+    return append_bytes(encode_journal_record(record));
+  }
 
  private:
+  Status append_bytes(std::string_view payload);
   Journal(Syscalls& calls, File file, Digest last, std::uint64_t size)
       : calls_(&calls), file_(std::move(file)), last_(last), size_(size) {}
   Syscalls* calls_;

@@ -150,7 +150,7 @@ void io_xattrs(Reader& io, Xattrs& xattrs) {
     std::string value;
     io.text(name);
     io.text(value);
-    if (!xattrs.emplace(std::move(name), std::move(value)).second) io.fail();
+    if (!xattrs.emplace(std::move(name), std::move(value))) io.fail();
   }
 }
 
@@ -212,6 +212,18 @@ void io_phase(Io& io, Phase& phase) {
   io_field(io, phase.time);
 }
 
+// Bytes of a file without its names and extended attributes.
+constexpr std::size_t kUsualFile = 80;
+
+template <typename Body>
+std::string write_record(Tag tag, std::size_t expected, Body body) {
+  Writer writer;
+  writer.bytes.reserve(expected);
+  writer.number(static_cast<std::uint8_t>(tag));
+  body(writer);
+  return std::move(writer.bytes);
+}
+
 template <typename Record, typename Body>
 Result<JournalRecord> read_record(Reader& reader, Body body) {
   Record record;
@@ -222,23 +234,22 @@ Result<JournalRecord> read_record(Reader& reader, Body body) {
 
 }  // namespace
 
-std::string encode_journal_record(const JournalRecord& record) {
-  Writer writer;
-  const auto tagged = [&](Tag tag) { writer.number(static_cast<std::uint8_t>(tag)); };
-  if (const auto* begin = std::get_if<JournalBegin>(&record)) {
-    tagged(Tag::kBegin);
-    io_begin(writer, *begin);
-  } else if (const auto* intent = std::get_if<JournalIntent>(&record)) {
-    tagged(Tag::kIntent);
-    io_intent(writer, *intent);
-  } else if (const auto* phase = std::get_if<JournalPhase>(&record)) {
-    tagged(Tag::kPhase);
-    io_phase(writer, *phase);
-  } else if (const auto* undone = std::get_if<JournalFilesUndone>(&record)) {
-    tagged(Tag::kFilesUndone);
-    io_texts(writer, undone->differs);
-  }
-  return std::move(writer.bytes);
+std::string encode_journal_record(const JournalBegin& begin) {
+  return write_record(Tag::kBegin, 0, [&](Writer& io) { io_begin(io, begin); });
+}
+
+std::string encode_journal_record(const JournalIntent& intent) {
+  std::size_t expected = 0;
+  for (const auto& op : intent.files) expected += kUsualFile + op.path.size() + op.slot.size();
+  return write_record(Tag::kIntent, expected, [&](Writer& io) { io_intent(io, intent); });
+}
+
+std::string encode_journal_record(const JournalPhase& phase) {
+  return write_record(Tag::kPhase, 0, [&](Writer& io) { io_phase(io, phase); });
+}
+
+std::string encode_journal_record(const JournalFilesUndone& undone) {
+  return write_record(Tag::kFilesUndone, 0, [&](Writer& io) { io_texts(io, undone.differs); });
 }
 
 Result<JournalRecord> decode_journal_record(std::string_view bytes) {

@@ -65,7 +65,10 @@ struct JournalFilesUndone {
 
 using JournalRecord = std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone>;
 
-std::string encode_journal_record(const JournalRecord& record);
+std::string encode_journal_record(const JournalBegin& begin);
+std::string encode_journal_record(const JournalIntent& intent);
+std::string encode_journal_record(const JournalPhase& phase);
+std::string encode_journal_record(const JournalFilesUndone& undone);
 Result<JournalRecord> decode_journal_record(std::string_view bytes);
 
 }  // namespace rollback

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kFile = "origin";
 constexpr std::size_t kMaxFile = 1U << 30U;
+constexpr std::size_t kPiece = 1U << 20U;  // written at a time
 
 // Frames of a length (4 bytes, little endian) and that many bytes: the snapshot, then its trees.
 void put_frame(std::string& bytes, const std::string& frame) {
@@ -33,16 +34,33 @@ Result<std::string_view> take_frame(std::string_view& rest) {
   return frame;
 }
 
-Status flatten(const std::map<Digest, const Tree*>& trees, const std::string& path,
+Result<std::string> read_saved(const StageSet& stages) {
+  ROLLBACK_ASSIGN(const Directory* stage, stages.at(0));
+  ROLLBACK_ASSIGN(const File file, stage->open_file(kFile));
+  return file.read_all(kMaxFile);
+}
+
+Status put_saved_trees(const StageSet& stages, SnapshotStore& snapshots) {
+  ROLLBACK_ASSIGN(const std::string bytes, read_saved(stages));
+  std::string_view rest(bytes);
+  ROLLBACK_TRY(take_frame(rest));  // the snapshot
+  while (!rest.empty()) {
+    ROLLBACK_ASSIGN(const auto tree, take_frame(rest));
+    ROLLBACK_TRY(snapshots.put_tree(sha256(tree), std::string(tree)));
+  }
+  return {};
+}
+
+Status flatten(const std::map<Digest, Tree>& trees, const std::string& path,
                const Node& node, HostState& state) {
   state.manifest.emplace(path, node);
   if (node.kind != NodeKind::kDirectory) return {};
   const auto tree = trees.find(node.content);
   if (tree == trees.end())
     return fail(ErrorCode::kCorrupt, "the record of the run's origin lacks " + path);
-  for (const auto& name : tree->second->special)
+  for (const auto& name : tree->second.special)
     state.left_out.emplace(path + "/" + name, LeftOut::kListed);
-  for (const auto& entry : tree->second->entries)
+  for (const auto& entry : tree->second.entries)
     ROLLBACK_TRY(flatten(trees, path + "/" + entry.name, entry.node, state));
   return {};
 }
@@ -69,15 +87,15 @@ Result<File> open_origin(const KeepInput& input, const FileOp* replaced_by,
 
 Status save_origin(const StageSet& stages, const Origin& origin) {
   if (stages.paths().empty()) return {};
-  std::string bytes;
-  ROLLBACK_ASSIGN(const std::string snapshot, encode_snapshot(origin.state.snapshot));
-  put_frame(bytes, snapshot);
-  for (const auto& tree : origin.trees) {
-    ROLLBACK_ASSIGN(const std::string encoded, encode_tree(tree));
-    put_frame(bytes, encoded);
-  }
   ROLLBACK_ASSIGN(const Directory* stage, stages.at(0));
   ROLLBACK_ASSIGN(File file, stage->create_file(kFile, 0600));
+  ROLLBACK_ASSIGN(const std::string snapshot, encode_snapshot(origin.state.snapshot));
+  std::string bytes;
+  put_frame(bytes, snapshot);
+  for (const auto& tree : origin.trees) {
+    if (bytes.size() >= kPiece) ROLLBACK_TRY(file.write_all(std::exchange(bytes, {})));
+    put_frame(bytes, tree);
+  }
   ROLLBACK_TRY(file.write_all(bytes));
   ROLLBACK_TRY(file.sync());
   ROLLBACK_TRY(file.close());
@@ -85,23 +103,18 @@ Status save_origin(const StageSet& stages, const Origin& origin) {
 }
 
 Result<Origin> load_origin(const StageSet& stages) {
-  ROLLBACK_ASSIGN(const Directory* stage, stages.at(0));
-  ROLLBACK_ASSIGN(const File file, stage->open_file(kFile));
-  ROLLBACK_ASSIGN(const std::string bytes, file.read_all(kMaxFile));
+  ROLLBACK_ASSIGN(const std::string bytes, read_saved(stages));
   std::string_view rest(bytes);
   Origin origin;
   ROLLBACK_ASSIGN(const auto snapshot, take_frame(rest));
   ROLLBACK_ASSIGN(origin.state.snapshot, decode_snapshot(snapshot));
   origin.state.id = snapshot_id(snapshot);
   origin.state.content_root = content_root(origin.state.snapshot);
-  std::vector<Digest> ids;
+  std::map<Digest, Tree> trees;
   while (!rest.empty()) {
     ROLLBACK_ASSIGN(const auto frame, take_frame(rest));
-    ROLLBACK_ASSIGN(origin.trees.emplace_back(), decode_tree(frame));
-    ids.push_back(sha256(frame));
+    ROLLBACK_ASSIGN(trees[sha256(frame)], decode_tree(frame));
   }
-  std::map<Digest, const Tree*> trees;
-  for (std::size_t i = 0; i < ids.size(); ++i) trees.emplace(ids[i], &origin.trees[i]);
   for (const auto& resource : origin.state.snapshot.resources)
     for (const auto& path : resource.paths)
       if (path.node) ROLLBACK_TRY(flatten(trees, path.path, *path.node, origin.state));
@@ -130,7 +143,10 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     ROLLBACK_ASSIGN(const Digest found, writer.finish());
     if (found != node.content) return changed;
   }
-  for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(tree));
+  if (origin.trees.empty() && !input.stages.paths().empty())
+    ROLLBACK_TRY(put_saved_trees(input.stages, input.snapshots));
+  for (const auto& tree : origin.trees)
+    ROLLBACK_TRY(input.snapshots.put_tree(sha256(tree), tree));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
   return {};

@@ -17,10 +17,11 @@ namespace rollback {
 
 struct Origin {
   HostState state;
-  std::vector<Tree> trees;  // of every directory in it
+  std::vector<std::string> trees;  // canonical bytes, of every directory in it
 };
 
-// Writes and reads `<stage>/origin`. Without stages there is nothing to write.
+// Writes and reads `<stage>/origin`. Without stages there is nothing to write. What is read has no
+// `trees`.
 Status save_origin(const StageSet& stages, const Origin& origin);
 Result<Origin> load_origin(const StageSet& stages);
 
@@ -34,7 +35,7 @@ struct KeepInput {
 };
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or
-// from live where the run did not change them.
+// from live where the run did not change them; without `origin.trees` they are read there too.
 Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
                    WallTime now);
 

@@ -64,7 +64,7 @@ class Preparer {
     Preparation result;
     result.prepared = describe(deps_, order_.run, comparison.plan);
     record_.plan_digest = result.prepared.plan_digest;
-    if (comparison.plan.empty()) return result;
+    if (comparison.plan.empty()) return finished(std::move(result), std::move(comparison));
 
     ROLLBACK_TRY(in_time());
     log_.enter(RunPhase::kPreflight,
@@ -86,17 +86,22 @@ class Preparer {
       if (cleaned) cleaned = Journal::remove(deps_.state);
       if (!status) return Failure(std::move(status).error());
       ROLLBACK_TRY(cleaned);
-      return result;
+      return finished(std::move(result), std::move(comparison));
     }
     record_.phase = RunPhase::kStaged;
     result.run.emplace(ActiveRun{
-        std::move(lock), std::move(journal), std::move(stages), record_, std::move(comparison.plan),
-        *std::move(intent), std::move(comparison.origin), std::move(comparison.target),
-        comparison.target_was_red, std::move(baseline_), 0, budget_, std::nullopt});
-    return result;
+        std::move(lock), std::move(journal), std::move(stages), record_, *std::move(intent),
+        std::move(comparison.origin), std::move(comparison.target), comparison.target_was_red,
+        std::move(baseline_), 0, budget_, std::nullopt});
+    return finished(std::move(result), std::move(comparison));
   }
 
  private:
+  static Preparation finished(Preparation result, Comparison comparison) {
+    result.prepared.plan = std::move(comparison.plan);
+    return result;
+  }
+
   [[nodiscard]] Status in_time() const { return budget_.check(deps_.clock.boot()); }
 
   Result<StageSet> preflight(const Comparison& comparison) {
@@ -162,7 +167,7 @@ class Preparer {
     return bytes;
   }
 
-  Result<JournalIntent> stage(const Comparison& comparison, StageSet& stages,
+  Result<JournalIntent> stage(Comparison& comparison, StageSet& stages,
                               const Digest& plan_digest) {
     ROLLBACK_TRY(stages.make());
     ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
@@ -179,6 +184,7 @@ class Preparer {
     ROLLBACK_TRY(validate(comparison, stages, intent.files));
     ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(save_origin(stages, comparison.origin));
+    if (!stages.paths().empty()) comparison.origin.trees = {};  // keep_origin() reads them there
     ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
     intent.daemon_reload =
         std::any_of(comparison.plan.steps.begin(), comparison.plan.steps.end(),

@@ -121,8 +121,10 @@ RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<In
 RollbackEngine::~RollbackEngine() = default;
 
 Result<PreparedRun> RollbackEngine::plan(const std::string& to) {
-  ROLLBACK_ASSIGN(const auto comparison, compare_with(inner_->deps, to));
-  return describe(inner_->deps, RunId(), comparison.plan);
+  ROLLBACK_ASSIGN(auto comparison, compare_with(inner_->deps, to));
+  auto prepared = describe(inner_->deps, RunId(), comparison.plan);
+  prepared.plan = std::move(comparison.plan);
+  return prepared;
 }
 
 Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListener& listener) {

@@ -117,19 +117,14 @@ Result<StageSet> StageSet::locate(const Directory& root, const RunId& run,
                                   const std::vector<std::string>& paths) {
   StageSet set(root);
   std::map<std::uint64_t, std::uint32_t> by_mount;
-  std::map<std::string, std::uint32_t> by_parent;
   for (const auto& path : paths) {
     const auto parent = parent_of(path);
-    const auto known = by_parent.find(parent);
-    if (known != by_parent.end()) {
-      set.index_[path] = known->second;
-      continue;
-    }
+    if (set.by_parent_.contains(parent)) continue;
     ROLLBACK_ASSIGN(const Mount mount, find_mount(root, path));
     const auto next = static_cast<std::uint32_t>(set.paths_.size());
     const auto [index, is_new] = by_mount.try_emplace(mount.id, next);
     if (is_new) set.paths_.push_back(below(below(mount.top, kStages), run.str()));
-    set.index_[path] = by_parent[parent] = index->second;
+    set.by_parent_[parent] = index->second;
   }
   set.open_.resize(set.paths_.size());
   return set;
@@ -143,8 +138,8 @@ StageSet StageSet::of_journal(const Directory& root, std::vector<std::string> st
 }
 
 std::uint32_t StageSet::index_of(const std::string& path) const {
-  const auto found = index_.find(path);
-  return found == index_.end() ? 0 : found->second;
+  const auto found = by_parent_.find(parent_of(path));
+  return found == by_parent_.end() ? 0 : found->second;
 }
 
 Status StageSet::make() {

@@ -84,7 +84,7 @@ class StageSet {
 
   const Directory* root_;
   std::vector<std::string> paths_;
-  std::map<std::string, std::uint32_t> index_;
+  std::map<std::string, std::uint32_t> by_parent_;  // index of the stage
   mutable std::vector<std::optional<Directory>> open_;
 };
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/capture/read_pool.h"
@@ -50,16 +51,23 @@ class RememberingSink : public ContentSink {
   [[nodiscard]] virtual WallTime began() const noexcept = 0;
 };
 
-// Keeps the trees, which are small: what was live before a run is recorded after it, when the
-// contents are pre-images and only the trees are still needed.
-class HashingSink final : public ContentSink {
+// Keeps nothing.
+class HashingSink : public ContentSink {
  public:
   std::unique_ptr<ContentWriter> begin_content() override;
   Status put_tree(Tree tree, const Digest& id, std::string bytes) override;
-  [[nodiscard]] const std::vector<Tree>& trees() const noexcept { return trees_; }
+};
+
+// Keeps the trees: what was live before a run is recorded after it, when the contents are
+// pre-images and only the trees are still needed.
+class TreeSink final : public HashingSink {
+ public:
+  Status put_tree(Tree tree, const Digest& id, std::string bytes) override;
+  // Their canonical bytes, parents behind what they hold.
+  [[nodiscard]] std::vector<std::string> take() { return std::exchange(trees_, {}); }
 
  private:
-  std::vector<Tree> trees_;
+  std::vector<std::string> trees_;
 };
 
 struct CaptureProgress {

@@ -21,10 +21,10 @@ class Repair {
   }
 
   Status run() {
-    HashingSink sink;
+    TreeSink sink;
     ROLLBACK_ASSIGN(const auto live,
                     capture(host_.deps.root, host_.deps.resources, sink, host_.deps.readers, {}));
-    for (const auto& tree : sink.trees()) ROLLBACK_TRY(offer_tree(tree));
+    for (auto& tree : sink.take()) ROLLBACK_TRY(offer_tree(std::move(tree)));
     ROLLBACK_TRY(offer_snapshot(live));
     for (const auto& [path, node] : live.manifest) {
       const bool may_share = node.size >= kChunkedSize;
@@ -51,9 +51,9 @@ class Repair {
   }
 
  private:
-  Status offer_tree(const Tree& tree) {
-    ROLLBACK_ASSIGN(const auto bytes, encode_tree(tree));
-    return wanted_.contains(sha256(bytes)) ? host_.deps.snapshots.put_tree(tree) : Status();
+  Status offer_tree(std::string bytes) {
+    const Digest id = sha256(bytes);
+    return wanted_.contains(id) ? host_.deps.snapshots.put_tree(id, std::move(bytes)) : Status();
   }
 
   Status offer_snapshot(const HostState& live) {

@@ -10,11 +10,11 @@ namespace rollback {
 
 namespace {
 
-void send_plan(Stream& stream, const PreparedRun& prepared) {
-  PlanItem item{prepared.plan, prepared.plan_digest, prepared.estimate};
-  item.plan.steps.clear();
-  stream.send(std::move(item));
-  for (const auto& step : prepared.plan.steps) stream.send(step);
+// Takes its steps, of which there may be many: nobody needs them while the run goes on.
+void send_plan(Stream& stream, PreparedRun& prepared) {
+  auto steps = std::exchange(prepared.plan.steps, {});
+  stream.send(PlanItem{prepared.plan, prepared.plan_digest, prepared.estimate});
+  for (auto& step : steps) stream.send(std::move(step));
 }
 
 // A run that was refused before anything changed, as its watchers see it.
@@ -81,14 +81,15 @@ Result<RunId> run_to_undo(const RunStore& runs, const std::string& asked) {
 }  // namespace
 
 void plan_verb(Host& host, const PlanRequest& request, Stream& stream) {
-  const auto planned = host.engine.plan(request.to);
+  auto planned = host.engine.plan(request.to);
   if (!planned) return stream.fail(exit_code_of(planned.error()), planned.error());
+  const bool differs = !planned->plan.empty();
   send_plan(stream, *planned);
   if (request.diff) {
     DiffRequest diff{"live", planned->plan.to, false};
     return diff_verb(host, diff, stream);
   }
-  stream.end(ExitCode::kDone, !planned->plan.empty());
+  stream.end(ExitCode::kDone, differs);
 }
 
 void rollback_verb(Host& host, const RollbackRequest& request, const Asked& asked,

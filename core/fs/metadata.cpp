@@ -57,6 +57,11 @@ Status apply_xattrs(Syscalls& calls, int fd, const Xattrs& wanted, const std::st
 
 }  // namespace
 
+const Xattrs::Map& Xattrs::none() noexcept {
+  static const Map map;
+  return map;
+}
+
 FileStat to_file_stat(const struct statx& raw) {
   FileStat stat;
   stat.type = to_type(raw.stx_mode);

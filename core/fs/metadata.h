@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "core/fs/syscalls.h"
 #include "core/result.h"
@@ -31,7 +34,45 @@ struct FileStat {
 };
 
 // Names (not paths) and raw values, "security.capability", "system.posix_acl_access", "user.x".
-using Xattrs = std::map<std::string, std::string>;
+// Most files have none: these take one pointer each.
+class Xattrs {
+ public:
+  using Map = std::map<std::string, std::string>;
+  using value_type = Map::value_type;
+  using const_iterator = Map::const_iterator;
+
+  Xattrs() = default;
+  Xattrs(std::initializer_list<value_type> list) : map_(std::make_unique<Map>(list)) {}
+  Xattrs(const Xattrs& other) : map_(other.empty() ? nullptr : std::make_unique<Map>(*other.map_)) {}
+  Xattrs(Xattrs&&) noexcept = default;
+  Xattrs& operator=(const Xattrs& other) { return *this = Xattrs(other); }
+  Xattrs& operator=(Xattrs&&) noexcept = default;
+  ~Xattrs() = default;
+
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return map_ ? map_->size() : 0; }
+  [[nodiscard]] const_iterator begin() const noexcept { return map().begin(); }
+  [[nodiscard]] const_iterator end() const noexcept { return map().end(); }
+  [[nodiscard]] const_iterator find(const std::string& name) const { return map().find(name); }
+  [[nodiscard]] bool contains(const std::string& name) const { return map().contains(name); }
+  // False when there is one of this name.
+  bool emplace(std::string name, std::string value) {
+    return own().emplace(std::move(name), std::move(value)).second;
+  }
+  std::string& operator[](const std::string& name) { return own()[name]; }
+  void clear() noexcept { map_.reset(); }
+  bool operator==(const Xattrs& other) const { return map() == other.map(); }
+
+ private:
+  [[nodiscard]] const Map& map() const noexcept { return map_ ? *map_ : none(); }
+  Map& own() {
+    if (!map_) map_ = std::make_unique<Map>();
+    return *map_;
+  }
+  static const Map& none() noexcept;
+
+  std::unique_ptr<Map> map_;
+};
 
 struct FileMeta {
   std::uint32_t mode = 0;  // 07777

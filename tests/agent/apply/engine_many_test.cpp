@@ -80,10 +80,10 @@ TEST_F(ManyTest, GoesBackWhenTheCommitDoesNotReachTheDisk) {
 TEST_F(ManyTest, NamesWhatTheStoreLacks) {
   // A release recorded without the contents of its files.
   host_.write(name(0), "never stored");
-  HashingSink sink;
+  TreeSink sink;
   const auto state = capture(root_, resources_, sink, readers_, {});
   ASSERT_TRUE(state);
-  for (const auto& tree : sink.trees()) ASSERT_TRUE(snapshots_->put_tree(tree));
+  for (auto& tree : sink.take()) ASSERT_TRUE(snapshots_->put_tree(sha256(tree), tree));
   HistoryEntry entry;
   entry.action = HistoryAction::kSnapshot;
   const auto revision = RevisionName::of_release(*ReleaseLabel::parse("v4.0.0"), 1);

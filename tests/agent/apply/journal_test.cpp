@@ -163,7 +163,8 @@ TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
   for (const auto& record : {JournalRecord(begin_record()), JournalRecord(intent_record()),
                              JournalRecord(JournalPhase{RunPhase::kDone, {}}),
                              JournalRecord(JournalFilesUndone{{"/etc/x: gone"}})}) {
-    const auto encoded = encode_journal_record(record);
+    const auto encoded =
+        std::visit([](const auto& it) { return encode_journal_record(it); }, record);
     ASSERT_EQ(decode_journal_record(encoded), record);
     for (std::size_t size = 0; size < encoded.size(); ++size)
       EXPECT_FALSE(decode_journal_record(encoded.substr(0, size))) << size;

@@ -142,7 +142,7 @@ TEST(Capture, ListsSpecialFilesWithoutOpeningThem) {
   const auto state = host.captured();
   ASSERT_TRUE(state) << state.error().message;
   EXPECT_FALSE(state->manifest.contains("/etc/shop/pipe"));
-  EXPECT_THAT(host.sink.trees().back().special, testing::ElementsAre("pipe"));
+  EXPECT_THAT(decode_tree(host.sink.take().back())->special, testing::ElementsAre("pipe"));
 }
 
 TEST(Capture, RefusesASetuidFileThatIsNotAllowed) {

@@ -55,7 +55,7 @@ struct TestHost {
   SaidServices services;
   SaidPrograms programs;
   std::vector<ResourceSpec> specs;
-  HashingSink sink;
+  TreeSink sink;
   std::size_t reading_threads = 0;  // hooks of `calls` are for one thread
 
   [[nodiscard]] Platform platform() { return {root, services, programs}; }
