@@ -27,11 +27,6 @@ constexpr auto kGear = make_gear();
 
 // The upper bits: they depend on the most bytes before.
 constexpr std::uint64_t upper_bits(int count) { return ~0ULL << static_cast<unsigned>(64 - count); }
-// Two bits more before the average and two fewer behind it keep chunks near it.
-constexpr int kBits = std::bit_width(kAverageChunk) - 1;
-constexpr std::uint64_t kHard = upper_bits(kBits + 2);
-constexpr std::uint64_t kEasy = upper_bits(kBits - 2);
-
 // The first place from `begin` where the rolling hash meets `mask`, or `end`.
 std::size_t find_cut(std::string_view bytes, std::size_t begin, std::size_t end, std::uint64_t mask,
                      std::uint64_t& hash) noexcept {
@@ -44,14 +39,16 @@ std::size_t find_cut(std::string_view bytes, std::size_t begin, std::size_t end,
 
 }  // namespace
 
-std::size_t first_chunk(std::string_view bytes) noexcept {
-  const std::size_t end = std::min(bytes.size(), kMaxChunk);
-  if (end <= kMinChunk) return end;
-  const std::size_t middle = std::min(end, kAverageChunk);
+std::size_t first_chunk(std::string_view bytes, const ChunkSizes& sizes) noexcept {
+  const std::size_t end = std::min(bytes.size(), sizes.max);
+  if (end <= sizes.min) return end;
+  const std::size_t middle = std::min(end, sizes.average);
+  // Two bits more before the average and two fewer behind it keep chunks near it.
+  const int bits = std::countr_zero(sizes.average);
   std::uint64_t hash = 0;
-  const std::size_t cut = find_cut(bytes, kMinChunk, middle, kHard, hash);
+  const std::size_t cut = find_cut(bytes, sizes.min, middle, upper_bits(bits + 2), hash);
   // A cut at `middle` itself is one; telling it from none costs more than it brings.
-  return cut < middle ? cut : find_cut(bytes, middle, end, kEasy, hash);
+  return cut < middle ? cut : find_cut(bytes, middle, end, upper_bits(bits - 2), hash);
 }
 
 }  // namespace rollback

@@ -10,12 +10,19 @@
 
 namespace rollback {
 
+struct ChunkSizes {
+  std::size_t min = 0;
+  std::size_t average = 0;  // a power of two
+  std::size_t max = 0;
+};
+
 inline constexpr std::size_t kMinChunk = 16 * 1024;
 inline constexpr std::size_t kAverageChunk = 64 * 1024;
 inline constexpr std::size_t kMaxChunk = 256 * 1024;
 
-// Length of the first chunk of `bytes`: at least kMinChunk and at most kMaxChunk, or all of them
-// when there are fewer. Depends on nothing behind the first kMaxChunk bytes.
-std::size_t first_chunk(std::string_view bytes) noexcept;
+// Length of the first chunk of `bytes`: at least `min` and at most `max`, or all of them when there
+// are fewer. Depends on nothing behind the first `max` bytes.
+std::size_t first_chunk(std::string_view bytes,
+                        const ChunkSizes& sizes = {kMinChunk, kAverageChunk, kMaxChunk}) noexcept;
 
 }  // namespace rollback

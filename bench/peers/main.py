@@ -14,6 +14,7 @@ from hosts.errors import FleetError  # noqa: E402
 from hosts.image import cache_dir  # noqa: E402
 from peers import table, trees  # noqa: E402
 from peers.agent_host import AgentHost  # noqa: E402
+from peers.sizes import SizeBench  # noqa: E402
 from peers.works import LARGE, SMALL, TreeBench  # noqa: E402
 
 WORKS = ("first", "unchanged", "changed", "restore", "size")
@@ -35,6 +36,7 @@ def parse(arguments):
     works = [word for word in options.only or () if word in WORKS]
     options.wants = lambda work: not works or work in works
     options.trees = [word for word in options.only or () if word not in WORKS] or list(ROUNDS)
+    options.wants_trees = not works or works != ["size"]
     options.floor = Path(options.programs) / "bench/bench_snapshot_floor"
     options.rounds = options.repeat
     return options
@@ -54,14 +56,20 @@ def measure(options, scratch):
     with contextlib.ExitStack() as stack:
         ours = AgentHost(options.programs, SOURCES)
         stack.callback(ours.down)
-        for name, directory, musts in sources_of(options):
+        for name, directory, musts in sources_of(options) if options.wants_trees else ():
             options.repeat = options.rounds or ROUNDS.get(name, ROUNDS["usr"])
-            bench = TreeBench(ours, name, directory, musts, options, Path(scratch) / name)
-            print(bench.title, file=sys.stderr, flush=True)
-            bench.run()
-            rows += bench.rows
-            cpu.update(bench.cpu)
+            collect(TreeBench(ours, name, directory, musts, options, Path(scratch) / name), rows, cpu)
+        if options.wants("size") and not options.tree:
+            bench = SizeBench(ours, options, Path(scratch) / "series")
+            collect(bench, rows, cpu)
     return rows, cpu
+
+
+def collect(bench, rows, cpu):
+    print(bench.title, file=sys.stderr, flush=True)
+    bench.run()
+    rows += bench.rows
+    cpu.update(bench.cpu)
 
 
 def main():

@@ -22,7 +22,7 @@ from .trees import bench_cache
 
 RELEASES = 10
 MODULES = 12
-SEED = "rollbackctl bench 1"  # another one makes another series: raise it with each change of what is made
+SEED = "rollbackctl bench 2"  # another one makes another series: raise it with each change of what is made
 FLAGS = ["-std=c++20", "-O2", "-fPIE", "-c"]
 # program: its modules and libraries
 PROGRAMS = {"shopd": (range(12), ["-lrocksdb", "-lzstd", "-llz4", "-lsnappy", "-lbz2", "-lz", "-lcrypto", "-lpthread", "-ldl"]),
@@ -41,7 +41,7 @@ class Sources:
 
     def __init__(self, dice):
         self.dice, self.members = dice, 6
-        self.functions = [[self._function(module, number) for number in range(30)] for module in range(MODULES)]
+        self.functions = [[self._function(module, number) for number in range(12)] for module in range(MODULES)]
 
     def _function(self, module, number):
         dice = self.dice
@@ -162,8 +162,8 @@ def build(target, objects):
 def releases():
     """Directories of the releases in their order, built when the cache has none of this making."""
     compiler = run("g++", "-dumpfullversion").stdout.strip()
-    cache = bench_cache()
-    final = cache / f"series-{digest(SEED, compiler)}"
+    cache = bench_cache("series")
+    final = cache / f"releases-{digest(SEED, compiler)}"
     with cache_lock(cache):
         if not final.is_dir():
             talk("building ten releases of a program (once) ...")

@@ -90,6 +90,7 @@ class Restic(Peer):
 
 class Borg(Peer):
     name = "borg"
+    options = ()
 
     def _env(self):
         return {"BORG_REPO": str(self.store), "BORG_BASE_DIR": str(self.home),
@@ -99,7 +100,7 @@ class Borg(Peer):
         timed(["borg", "init", "--encryption=none"], env=self._env())
 
     def take(self, release):
-        return timed(["borg", "create", f"::{release}", "."], cwd=self.tree, env=self._env())
+        return timed(["borg", "create", *self.options, f"::{release}", "."], cwd=self.tree, env=self._env())
 
     def restore(self, target):
         return timed(["borg", "extract", "--numeric-ids", f"::release{self.taken}"], then=self.sync, cwd=target, env=self._env())

@@ -23,18 +23,18 @@ PACKAGES_OF = {"usr": PACKAGES, "large": LARGE}
 BYTES_OF = {"usr": 1 << 30, "large": 6 << 30}  # archives, what is unpacked, and the copy that is measured
 
 
-def bench_cache():
-    """Beside the images, with a lock of its own: hosts boot while a tree is unpacked."""
-    path = cache_dir() / "bench"
-    path.mkdir(exist_ok=True)
+def bench_cache(what):
+    """Beside the images, with locks of its own: hosts boot while a tree is unpacked."""
+    path = cache_dir() / "bench" / what
+    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def tree(name):
     """Path of a tree, unpacked by mmdebstrap when the cache has none of this making."""
-    cache, suite, packages = bench_cache(), codename(), PACKAGES_OF[name]
+    cache, suite, packages = bench_cache(name), codename(), PACKAGES_OF[name]
     sources = debian_sources(suite)
-    final = cache / f"{name}-{digest(suite, *packages, *sources.values())}"
+    final = cache / f"tree-{digest(suite, *packages, *sources.values())}"
     with cache_lock(cache):
         if not final.is_dir():
             require_space(cache, BYTES_OF[name], f"the tree '{name}'")
