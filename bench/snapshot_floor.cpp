@@ -227,7 +227,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "bench_snapshot_floor TREE DATABASE [LEVEL]\n");
     return 1;
   }
-  int level = rollback::kCompressionLevel;
+  int level = static_cast<int>(rollback::Effort::kQuick);
   if (argc > 3) {
     const std::string_view text(argv[3]);
     (void)std::from_chars(text.data(), text.data() + text.size(), level);

@@ -15,16 +15,20 @@ namespace rollback {
 
 class StoringSink final : public RememberingSink {
  public:
-  // `now`: when the capture begins.
-  StoringSink(BlobStore& blobs, SnapshotStore& snapshots, WallTime now)
+  // Of what a later release brings (ADR 0014).
+  static constexpr std::int64_t kThoroughBytes = 32LL << 20;
+
+  // `now`: when the capture begins. `thorough`: bytes of new contents to compress with more effort.
+  StoringSink(BlobStore& blobs, SnapshotStore& snapshots, WallTime now, std::int64_t thorough = 0)
       : blobs_(blobs),
         snapshots_(snapshots),
         hold_(snapshots.hold()),
         sweeps_(snapshots.sweeps().value_or(kUnknown)),
-        began_(now) {}
+        began_(now),
+        budget_(thorough) {}
 
   std::unique_ptr<ContentWriter> begin_content() override {
-    return std::make_unique<Writer>(blobs_);
+    return std::make_unique<Writer>(blobs_, budget_);
   }
   Status put_tree(Tree, const Digest& id, std::string bytes) override {
     return snapshots_.put_tree(id, std::move(bytes));
@@ -46,7 +50,7 @@ class StoringSink final : public RememberingSink {
  private:
   class Writer final : public ContentWriter {
    public:
-    explicit Writer(BlobStore& blobs) : blob_(blobs) {}
+    Writer(BlobStore& blobs, EffortBudget& budget) : blob_(blobs, &budget) {}
     Status add(std::string_view piece) override { return blob_.add(piece); }
     Result<Digest> finish() override { return blob_.finish(); }
 
@@ -60,6 +64,7 @@ class StoringSink final : public RememberingSink {
   SnapshotStore::Hold hold_;
   std::uint64_t sweeps_;
   WallTime began_;
+  EffortBudget budget_;
   std::vector<ScanCache::Row> rows_;
 };
 

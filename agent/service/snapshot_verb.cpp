@@ -66,9 +66,11 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
   ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
-  StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall());
-  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, stream));
   ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
+  // The first release is all of the host and somebody waits for it; a later one is what changed.
+  StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall(),
+                   deployed ? StoringSink::kThoroughBytes : 0);
+  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, stream));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();
   entry.action = HistoryAction::kSnapshot;

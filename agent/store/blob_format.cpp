@@ -94,7 +94,7 @@ Result<std::string> decompress(std::string_view frame, std::uint64_t size) {
 
 }  // namespace
 
-Result<std::string_view> pack_blob(std::string_view content, std::string& room) {
+Result<std::string_view> pack_blob(std::string_view content, std::string& room, Effort effort) {
   if (content.size() > kMaxBlobSize)
     return fail(ErrorCode::kInvalid, fmt::format("a file of {} bytes is too large to be stored "
                                                  "(at most {}); exclude it",
@@ -102,7 +102,7 @@ Result<std::string_view> pack_blob(std::string_view content, std::string& room) 
   if (room.size() < kHeaderSize + content.size()) room.resize(kHeaderSize + content.size());
   // No more room than the content has: what does not shrink is an error here and stays raw.
   std::size_t size = ZSTD_compressCCtx(compression(), room.data() + kHeaderSize, content.size(),
-                                       content.data(), content.size(), kCompressionLevel);
+                                       content.data(), content.size(), static_cast<int>(effort));
   const bool raw = ZSTD_isError(size) != 0 || size >= content.size();
   if (raw) size = content.copy(room.data() + kHeaderSize, content.size());
   header(raw ? BlobEncoding::kRaw : BlobEncoding::kZstd, content.size())

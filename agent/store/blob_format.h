@@ -16,7 +16,9 @@ namespace rollback {
 
 inline constexpr std::uint64_t kMaxBlobSize = 1024ULL * 1024 * 1024;
 inline constexpr std::uint64_t kMaxContentSize = 64 * kMaxBlobSize;  // as a list of chunks
-inline constexpr int kCompressionLevel = 1;  // of zstd; no part of the format (ADR 0014)
+
+// Levels of zstd; no part of the format (ADR 0014).
+enum class Effort : int { kQuick = 1, kThorough = 5 };
 
 enum class BlobEncoding : std::uint8_t { kRaw = 0, kZstd = 1, kChunks = 2 };  // never reuse one
 
@@ -29,7 +31,8 @@ using ChunkList = std::vector<Chunk>;
 
 // A view of `room`, which grows as needed and is best kept for the next. kInvalid above
 // kMaxBlobSize.
-Result<std::string_view> pack_blob(std::string_view content, std::string& room);
+Result<std::string_view> pack_blob(std::string_view content, std::string& room,
+                                   Effort effort = Effort::kQuick);
 Result<std::string> pack_blob(std::string_view content);
 // `content` is the hash of the whole, which the list is bound to: a list under another key, or with
 // a byte changed, is kCorrupt when it is unpacked.

@@ -17,12 +17,13 @@ Result<Digest> BlobStore::put(std::string_view bytes) {
   return writer.finish();
 }
 
-Result<Digest> BlobStore::put_whole(std::string_view bytes) {
+Result<Digest> BlobStore::put_whole(std::string_view bytes, EffortBudget* budget) {
   const Digest digest = sha256(bytes);
   ROLLBACK_ASSIGN(const bool known, is_stored(digest));
   if (known) return digest;
+  const auto effort = budget == nullptr ? Effort::kQuick : budget->take(bytes.size());
   thread_local std::string room;  // of the largest that is put whole
-  ROLLBACK_ASSIGN(const auto packed, pack_blob(bytes, room));
+  ROLLBACK_ASSIGN(const auto packed, pack_blob(bytes, room, effort));
   ROLLBACK_TRY(put_packed(digest, packed));
   return digest;
 }
@@ -148,7 +149,7 @@ Status BlobWriter::cut(std::size_t keep) {
   std::string_view rest(held_);
   while (rest.size() >= keep && !rest.empty()) {
     const std::string_view chunk = rest.substr(0, first_chunk(rest));
-    ROLLBACK_ASSIGN(const Digest digest, blobs_.put_whole(chunk));
+    ROLLBACK_ASSIGN(const Digest digest, blobs_.put_whole(chunk, budget_));
     chunks_.push_back({digest, static_cast<std::uint32_t>(chunk.size())});
     rest.remove_prefix(chunk.size());
   }
@@ -157,7 +158,7 @@ Status BlobWriter::cut(std::size_t keep) {
 }
 
 Result<Digest> BlobWriter::finish() {
-  if (!hasher_) return blobs_.put_whole(held_);
+  if (!hasher_) return blobs_.put_whole(held_, budget_);
   ROLLBACK_TRY(cut(1));
   const Digest digest = hasher_->finish();
   ROLLBACK_ASSIGN(const bool known, blobs_.is_stored(digest));

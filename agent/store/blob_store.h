@@ -4,6 +4,8 @@
 // and never given out. Thread-safe; a writer belongs to one thread.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -17,6 +19,20 @@ namespace rollback {
 
 // Contents of this size and more are cut into chunks.
 inline constexpr std::size_t kChunkedSize = 1024 * 1024;
+
+// How many bytes of contents that are new are compressed thoroughly; those behind them quickly. A
+// release that changes little is made small, and a large one takes no longer for it. Any thread.
+class EffortBudget {
+ public:
+  explicit EffortBudget(std::int64_t bytes) : left_(bytes) {}
+  Effort take(std::size_t bytes) noexcept {
+    const auto size = static_cast<std::int64_t>(bytes);
+    return left_.fetch_sub(size) >= size ? Effort::kThorough : Effort::kQuick;
+  }
+
+ private:
+  std::atomic<std::int64_t> left_;
+};
 
 class BlobStore {
  public:
@@ -54,7 +70,7 @@ class BlobStore {
   Result<Stored> load(const Digest& digest) const;
   Result<Stored> unpack(const Digest& digest, std::string_view packed) const;
   Result<bool> is_stored(const Digest& digest) const;
-  Result<Digest> put_whole(std::string_view bytes);
+  Result<Digest> put_whole(std::string_view bytes, EffortBudget* budget = nullptr);
   Status put_unless_stored(const Digest& digest, std::string_view packed);
   Status put_packed(const Digest& digest, std::string_view packed);
   Failure note_damage(const Digest& digest, const std::string& what) const;
@@ -69,7 +85,9 @@ bool is_sound_blob(const Digest& digest, std::string_view packed);
 // to them. Holds at most kChunkedSize bytes and the longest piece.
 class BlobWriter {
  public:
-  explicit BlobWriter(BlobStore& blobs) : blobs_(blobs) {}
+  // Without a budget everything is compressed quickly.
+  explicit BlobWriter(BlobStore& blobs, EffortBudget* budget = nullptr)
+      : blobs_(blobs), budget_(budget) {}
 
   Status add(std::string_view piece);
   Result<Digest> finish();  // once
@@ -78,6 +96,7 @@ class BlobWriter {
   Status cut(std::size_t keep);
 
   BlobStore& blobs_;
+  EffortBudget* budget_;
   std::string held_;  // not stored yet
   std::uint64_t size_ = 0;
   std::optional<Hasher> hasher_;  // of one that is cut

@@ -42,6 +42,30 @@ std::string packed_blob(std::string_view content) {
   return std::string(pack_blob(content, room).value());
 }
 
+// Words that come again: more effort finds more of them.
+std::string prose(SeededRandom& random, std::size_t size) {
+  std::string text;
+  while (text.size() < size) text += "word" + std::to_string(random.below(900)) + ' ';
+  return text;
+}
+
+TEST_F(BlobStoreTest, CompressesAsThoroughlyAsTheBudgetAllows) {
+  SeededRandom random;
+  const auto paid = prose(random, 200'000);
+  const auto unpaid = prose(random, 200'000);
+  EffortBudget budget(static_cast<std::int64_t>(paid.size()));
+  for (const auto& [content, effort] :
+       {std::pair{paid, Effort::kThorough}, std::pair{unpaid, Effort::kQuick}}) {
+    BlobWriter writer(blobs_, &budget);
+    ASSERT_TRUE(writer.add(content));
+    const auto digest = writer.finish().value();
+    std::string room;
+    EXPECT_EQ(stored(digest), pack_blob(content, room, effort).value());
+    EXPECT_EQ(blobs_.get(digest).value(), content);
+  }
+  EXPECT_LT(stored(sha256(paid)).size(), packed_blob(paid).size());
+}
+
 TEST_F(BlobStoreTest, GivesBackWhatWasPutUnderItsHash) {
   for (const auto& content : {std::string(), std::string("x"), std::string(300'000, 'a'),
                               noise(5'000), noise(300'000), std::string("\0\xff", 2)}) {
