@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trees that are snapshotted: Debian packages with all they depend on, unpacked and not configured.
 
-  usr    /usr of what the test hosts are made of: about 9,000 files, 230 MB
+  usr    /usr of a small server: about 9,000 files, 230 MB
   large  more than 100,000 files and 2 GB: headers, scripts, libraries, icons, documentation
 They are kept beside the images of the test hosts. A tree under its final name is complete; it is copied before
 anything is changed in it.
@@ -19,7 +19,8 @@ from hosts.process import run
 
 LARGE = """golang-1.19-src libboost1.74-dev llvm-15-dev libclang-14-dev python3-sympy python3-django python3-botocore
 python3-scipy python3-pandas openjdk-17-jre-headless papirus-icon-theme ansible kicad-symbols""".split()
-PACKAGES_OF = {"usr": PACKAGES, "large": LARGE}
+USR = PACKAGES + "python3 perl git openssh-server python3-setuptools python3-twisted".split()
+PACKAGES_OF = {"usr": USR, "large": LARGE}
 BYTES_OF = {"usr": 1 << 30, "large": 6 << 30}  # archives, what is unpacked, and the copy that is measured
 
 
