@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Content roots: hashes of what makes two releases the same. Every field is written with its
-// length, so that no two values share their bytes; docs/formats/records.md describes them.
+// Content roots and plan digests: hashes of what makes two releases, or two plans, the same. Every
+// field is written with its length, so that no two values share their bytes;
+// docs/formats/records.md describes them.
 #include "protocol/records.h"
 
 namespace rollback {
@@ -90,6 +91,24 @@ Digest content_root(const Snapshot& snapshot) {
     hasher.number(group.size());
     for (const auto& name : group) hasher.text(name);
   }
+  return hasher.finish();
+}
+
+Digest plan_digest(const Plan& plan) {
+  ContentHasher hasher("rollback plan 1");
+  hasher.text(plan.from);
+  hasher.text(plan.to);
+  hasher.text(plan.from_root.view());
+  hasher.text(plan.to_root.view());
+  hasher.number(plan.steps.size());
+  for (const auto& step : plan.steps) {
+    hasher.number(static_cast<std::uint64_t>(step.phase));
+    hasher.number(static_cast<std::uint64_t>(step.action));
+    for (const auto* part : {&step.subject, &step.resource, &step.why, &step.reverse})
+      hasher.text(*part);
+  }
+  hasher.number(plan.warnings.size());
+  for (const auto& warning : plan.warnings) hasher.text(warning);
   return hasher.finish();
 }
 

@@ -37,8 +37,6 @@ std::string_view name_of(FrameKind kind) noexcept {
       return "run";
     case FrameKind::kRunEvent:
       return "event of a run";
-    case FrameKind::kPlan:
-      return "plan";
     case FrameKind::kRollout:
       return "rollout";
     case FrameKind::kRolloutHost:

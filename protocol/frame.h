@@ -23,7 +23,7 @@ enum class FrameKind : std::uint16_t {
   kHistoryEntry = 4,
   kRun = 5,
   kRunEvent = 6,
-  kPlan = 7,
+  // 7 was a plan
   kRollout = 8,
   kRolloutHost = 9,
   kHost = 10,

@@ -158,19 +158,6 @@ Result<RunEvent> decode_run_event(std::string_view bytes) {
   return decode<wire::RunEvent>(FrameKind::kRunEvent, bytes);
 }
 
-Result<std::string> encode_plan(const Plan& plan) {
-  return encode<wire::Plan>(FrameKind::kPlan, plan);
-}
-
-Result<Plan> decode_plan(std::string_view bytes) {
-  return decode<wire::Plan>(FrameKind::kPlan, bytes);
-}
-
-Digest plan_digest(const Plan& plan) {
-  const auto bytes = encode_plan(plan);
-  return bytes ? sha256(*bytes) : Digest();
-}
-
 Result<std::string> encode_rollout(const RolloutRecord& rollout) {
   return encode<wire::Rollout>(FrameKind::kRollout, rollout);
 }

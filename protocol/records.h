@@ -40,9 +40,8 @@ Result<RunRecord> decode_run(std::string_view bytes);
 Result<std::string> encode_run_event(const RunEvent& event);
 Result<RunEvent> decode_run_event(std::string_view bytes);
 
-Result<std::string> encode_plan(const Plan& plan);
-Result<Plan> decode_plan(std::string_view bytes);
-Digest plan_digest(const Plan& plan);  // of its canonical bytes
+// Two plans with the same digest do the same.
+Digest plan_digest(const Plan& plan);
 
 // A rollout without its hosts, and each of these on its own (<= 200 bytes without findings); a host
 // of the fleet.

@@ -51,8 +51,8 @@ Status put_saved_trees(const StageSet& stages, SnapshotStore& snapshots) {
   return {};
 }
 
-Status flatten(const std::map<Digest, Tree>& trees, const std::string& path,
-               const Node& node, HostState& state) {
+Status flatten(const std::map<Digest, Tree>& trees, const std::string& path, const Node& node,
+               HostState& state) {
   state.manifest.emplace(path, node);
   if (node.kind != NodeKind::kDirectory) return {};
   const auto tree = trees.find(node.content);
@@ -145,8 +145,7 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
   }
   if (origin.trees.empty() && !input.stages.paths().empty())
     ROLLBACK_TRY(put_saved_trees(input.stages, input.snapshots));
-  for (const auto& tree : origin.trees)
-    ROLLBACK_TRY(input.snapshots.put_tree(sha256(tree), tree));
+  for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(sha256(tree), tree));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
   return {};

@@ -89,10 +89,10 @@ class Preparer {
       return finished(std::move(result), std::move(comparison));
     }
     record_.phase = RunPhase::kStaged;
-    result.run.emplace(ActiveRun{
-        std::move(lock), std::move(journal), std::move(stages), record_, *std::move(intent),
-        std::move(comparison.origin), std::move(comparison.target), comparison.target_was_red,
-        std::move(baseline_), 0, budget_, std::nullopt});
+    result.run.emplace(ActiveRun{std::move(lock), std::move(journal), std::move(stages), record_,
+                                 *std::move(intent), std::move(comparison.origin),
+                                 std::move(comparison.target), comparison.target_was_red,
+                                 std::move(baseline_), 0, budget_, std::nullopt});
     return finished(std::move(result), std::move(comparison));
   }
 
@@ -167,8 +167,7 @@ class Preparer {
     return bytes;
   }
 
-  Result<JournalIntent> stage(Comparison& comparison, StageSet& stages,
-                              const Digest& plan_digest) {
+  Result<JournalIntent> stage(Comparison& comparison, StageSet& stages, const Digest& plan_digest) {
     ROLLBACK_TRY(stages.make());
     ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
     const ContentSource content = [this](const Digest& digest, const auto& use) {

@@ -137,6 +137,7 @@ class Stager {
   void add_directory_times() {
     std::set<std::string> touched;
     for (const auto& op : ops_) touched.insert(parent_of(op.path));
+    ops_.reserve(ops_.size() + touched.size());
     for (const auto& path : touched) {
       const Node* before = find_directory(input_.live, path);
       const Node* after = find_directory(input_.target, path);

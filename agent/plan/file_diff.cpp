@@ -58,6 +58,7 @@ class FileDiff {
     std::reverse(clear_.begin(), clear_.end());
     std::reverse(remove_.begin(), remove_.end());
     std::vector<PlanStep> steps = std::move(clear_);
+    steps.reserve(steps.size() + make_.size() + metadata_.size() + write_.size() + remove_.size());
     for (auto* more : {&make_, &metadata_, &write_, &remove_})
       std::move(more->begin(), more->end(), std::back_inserter(steps));
     return steps;

@@ -186,6 +186,7 @@ Result<Plan> make_plan(const PlanInput& input) {
   compare_enablement(input, files, plan.warnings);
 
   plan.steps = std::move(units.quiesce);
+  plan.steps.reserve(plan.steps.size() + files.size() + units.activate.size());
   for (auto* more : {&files, &units.activate})
     std::move(more->begin(), more->end(), std::back_inserter(plan.steps));
   std::move(units.warnings.begin(), units.warnings.end(), std::back_inserter(plan.warnings));

@@ -56,7 +56,9 @@ bool Secrets::is_secret(const std::string& path, const Node& node) const {
 void Secrets::conceal(const std::string& path, Node& node) const {
   if (!is_secret(path)) return;
   if (node.kind == NodeKind::kSymlink) node.content = sha256(std::exchange(node.target, {}));
-  for (auto& [name, value] : node.meta.xattrs) value.clear();
+  Xattrs names;
+  for (const auto& [name, value] : node.meta.xattrs) names.emplace(name, "");
+  node.meta.xattrs = std::move(names);
 }
 
 }  // namespace rollback

@@ -18,7 +18,8 @@ from hosts.image import PACKAGES, building, cache_dir, cache_lock, codename, deb
 from hosts.process import run
 
 LARGE = """golang-1.19-src libboost1.74-dev llvm-15-dev libclang-14-dev python3-sympy python3-django python3-botocore
-python3-scipy python3-pandas openjdk-17-jre-headless papirus-icon-theme ansible kicad-symbols""".split()
+python3-scipy python3-pandas openjdk-17-jre-headless python3-azure linux-headers-amd64
+ansible kicad-symbols""".split()
 USR = PACKAGES + "python3 perl git openssh-server python3-setuptools python3-twisted".split()
 PACKAGES_OF = {"usr": USR, "large": LARGE}
 BYTES_OF = {"usr": 1 << 30, "large": 6 << 30}  # archives, what is unpacked, and the copy that is measured

@@ -43,7 +43,8 @@ class Xattrs {
 
   Xattrs() = default;
   Xattrs(std::initializer_list<value_type> list) : map_(std::make_unique<Map>(list)) {}
-  Xattrs(const Xattrs& other) : map_(other.empty() ? nullptr : std::make_unique<Map>(*other.map_)) {}
+  Xattrs(const Xattrs& other)
+      : map_(other.empty() ? nullptr : std::make_unique<Map>(*other.map_)) {}
   Xattrs(Xattrs&&) noexcept = default;
   Xattrs& operator=(const Xattrs& other) { return *this = Xattrs(other); }
   Xattrs& operator=(Xattrs&&) noexcept = default;

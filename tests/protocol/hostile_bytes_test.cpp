@@ -62,7 +62,6 @@ std::vector<Format> formats() {
        reencode<decode_snapshot, encode_snapshot>,
        {*encode_snapshot(samples::snapshot())}},
       {"run", reencode<decode_run, encode_run>, {*encode_run(samples::run())}},
-      {"plan", reencode<decode_plan, encode_plan>, {*encode_plan(samples::plan())}},
       {"rollout host",
        reencode<decode_rollout_host, encode_rollout_host>,
        {*encode_rollout_host(samples::rollout_host())}},

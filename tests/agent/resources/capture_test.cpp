@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "core/digest.h"
+#include "protocol/records.h"
 #include "tests/agent/resources/test_host.h"
 #include "tests/support/seeded_random.h"
 

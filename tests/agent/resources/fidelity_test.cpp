@@ -14,6 +14,7 @@
 
 #include "agent/capture/capture.h"
 #include "core/digest.h"
+#include "protocol/records.h"
 #include "tests/agent/resources/test_host.h"
 #include "tests/support/mounted.h"
 
