@@ -4,6 +4,8 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 
 #include "agent/capture/directory_listing.h"
 #include "agent/capture/file_reader.h"
@@ -17,6 +19,7 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kDeepest = 256;            // as deep as walk() goes; one descriptor each
+constexpr std::size_t kListedAhead = 64;         // and one for each of these
 constexpr std::uint64_t kHeldOfFile = 2 << 20U;  // most bytes of a file that are in memory at once
 constexpr std::int64_t kTick = 20'000'000;       // ns; the kernel's file times are coarser than ns
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -47,44 +50,77 @@ class TreeCapture {
   }
 
   // An open directory and all below.
-  Result<Node> directory(const Directory& directory, const std::string& path, std::size_t depth) {
-    ROLLBACK_ASSIGN(const FileStat stat, directory.stat(""));
-    ROLLBACK_ASSIGN(const Xattrs xattrs, directory.xattrs(""));
-    // Its place in the order is before its entries; its digests are known after them.
-    note_node(path, {});
-    SeenBefore before;
-    if (session_.memory != nullptr)
-      before = SeenBefore(session_.memory->find_seen(path), stat.dev, session_.owners.digest());
-    ROLLBACK_ASSIGN(auto names, managed_names(directory, path));
-    Reads reads(session_.readers);
-    std::vector<ListedEntry> entries;
-    entries.reserve(names.size());
-    for (auto& name : names) {
-      ROLLBACK_ASSIGN(const auto seen, stat_of(directory, stat, name, path + "/" + name, depth));
-      entries.push_back({std::move(name), seen, false, false, {}, {}, nullptr});
-      ROLLBACK_TRY(visit(directory, entries.back(), path, depth, before, reads));
-    }
-
-    Node node = node_of(NodeKind::kDirectory, stat);
-    node.meta.xattrs = xattrs;
-    if (before.is_same(entries)) {
-      node.content = before.tree();
-      node.root = before.root();
-    } else {
-      ROLLBACK_TRY(take_same(directory, entries, path, before, reads));
-      reads.wait();
-      ROLLBACK_TRY(make_tree(entries, path, node));
-    }
-    for (const auto& entry : entries)  // files that were read are noted by file_node()
-      if (entry.same && entry.stat.type == FileType::kRegular)
-        note_file(entry.stat, path + "/" + entry.name);
-    ROLLBACK_TRY(require_unchanged(directory, stat, path, entries));
-    remember(path, stat, node, entries, before);
-    note_node(path, node);
-    return node;
+  Result<Node> directory(Directory top, const std::string& path) {
+    ListedEntry whole;
+    ROLLBACK_TRY(list(std::move(top), path, 0, whole, nullptr));
+    while (!listed_.empty()) ROLLBACK_TRY(finish_first());
+    return *std::move(whole.node);
   }
 
  private:
+  // A directory of which all names are known, while its files are being read.
+  struct Listing {
+    Directory directory;
+    std::string path;
+    ListedEntry& of;        // what it is in the directory above
+    const SeenEntry* seen;  // that, in the last capture, when it may be the same
+    FileStat stat;
+    Xattrs xattrs;
+    SeenBefore before;
+    std::vector<ListedEntry> entries;
+    Reads reads;  // last: it waits for files that are opened through the directory
+  };
+
+  // Files go on being read while the next directories are listed. Those below come first, so that
+  // all of a directory is known when its turn comes.
+  Status list(Directory directory, const std::string& path, std::size_t depth, ListedEntry& of,
+              const SeenEntry* seen) {
+    auto listing = std::unique_ptr<Listing>(
+        new Listing{std::move(directory), path, of, seen, {}, {}, {}, {}, Reads(session_.readers)});
+    ROLLBACK_ASSIGN(listing->stat, listing->directory.stat(""));
+    ROLLBACK_ASSIGN(listing->xattrs, listing->directory.xattrs(""));
+    if (session_.memory != nullptr)
+      listing->before =
+          SeenBefore(session_.memory->find_seen(path), listing->stat.dev, session_.owners.digest());
+    ROLLBACK_ASSIGN(auto names, managed_names(listing->directory, path));
+    listing->entries.reserve(names.size());
+    for (auto& name : names) {
+      ROLLBACK_ASSIGN(const auto found, stat_of(*listing, name, depth));
+      listing->entries.push_back({std::move(name), found, false, false, {}, {}, nullptr});
+      ROLLBACK_TRY(visit(*listing, listing->entries.back(), depth));
+    }
+    listed_.push_back(std::move(listing));
+    return listed_.size() > kListedAhead ? finish_first() : Status();
+  }
+
+  Status finish_first() {
+    const auto listing = std::move(listed_.front());
+    listed_.pop_front();
+    return finish(*listing);
+  }
+
+  Status finish(Listing& it) {
+    Node node = node_of(NodeKind::kDirectory, it.stat);
+    node.meta.xattrs = std::move(it.xattrs);
+    if (it.before.is_same(it.entries)) {
+      node.content = it.before.tree();
+      node.root = it.before.root();
+    } else {
+      ROLLBACK_TRY(take_same(it));
+      it.reads.wait();
+      ROLLBACK_TRY(make_tree(it.entries, it.path, node));
+    }
+    for (const auto& entry : it.entries)  // files that were read are noted by file_node()
+      if (entry.same && entry.stat.type == FileType::kRegular)
+        note_file(entry.stat, it.path + "/" + entry.name);
+    ROLLBACK_TRY(require_unchanged(it.directory, it.stat, it.path, it.entries));
+    remember(it.path, it.stat, node, it.entries, it.before);
+    note_node(it.path, node);
+    it.of.same = it.of.same && it.seen->content == node.content;
+    it.of.node = std::move(node);
+    return {};
+  }
+
   Status require_room(const std::string& path, std::size_t depth) {
     if (++session_.entries <= kMaxSnapshotPaths && depth <= kDeepest) return {};
     return fail(ErrorCode::kInvalid, path + " is one file or directory too many: at most " +
@@ -129,12 +165,12 @@ class TreeCapture {
     return names;
   }
 
-  Result<FileStat> stat_of(const Directory& directory, const FileStat& above,
-                           const std::string& name, const std::string& path, std::size_t depth) {
+  Result<FileStat> stat_of(const Listing& above, const std::string& name, std::size_t depth) {
+    const std::string path = above.path + "/" + name;
     ROLLBACK_TRY(require_room(path, depth + 1));
-    ROLLBACK_ASSIGN(const auto stat, directory.find_stat(name));
+    ROLLBACK_ASSIGN(const auto stat, above.directory.find_stat(name));
     if (!stat) return vanished(path);
-    if (stat->mount_id != above.mount_id) return mount_point(*stat, path);
+    if (stat->mount_id != above.stat.mount_id) return mount_point(*stat, path);
     if (stat->type == FileType::kDirectory && crossing(path) == Crossing::kAllow)
       return fail(ErrorCode::kConflict, "nothing is mounted at " + path +
                                             ", which 'mounts' names (" + spec_.where +
@@ -158,10 +194,9 @@ class TreeCapture {
   }
 
   // Begins to read it, unless nothing of it changed.
-  Status visit(const Directory& directory, ListedEntry& entry, const std::string& above,
-               std::size_t depth, SeenBefore& before, Reads& reads) {
-    const std::string path = above + "/" + entry.name;
-    const SeenEntry* const seen = before.find_same(entry.name, entry.stat);
+  Status visit(Listing& above, ListedEntry& entry, std::size_t depth) {
+    const std::string path = above.path + "/" + entry.name;
+    const SeenEntry* const seen = above.before.find_same(entry.name, entry.stat);
     entry.same = seen != nullptr;
     switch (entry.stat.type) {
       case FileType::kOther:
@@ -170,55 +205,51 @@ class TreeCapture {
         entry.same = seen != nullptr && seen->type == FileType::kOther;
         return {};
       case FileType::kRegular:
-        if (!entry.same) return begin_reading(directory, entry, path, reads);
+        if (!entry.same) return begin_reading(above, entry, path);
         entry.content = seen->content;
         return {};
       case FileType::kSymlink: {
         note_links(entry.stat, path);
         if (entry.same) return {};
-        ROLLBACK_ASSIGN(entry.node, link(directory, entry.name, entry.stat, path));
+        ROLLBACK_ASSIGN(entry.node, link(above.directory, entry.name, entry.stat, path));
         return {};
       }
       case FileType::kDirectory: {
-        const auto below = directory.open_directory(entry.name, crossing(path));
+        auto below = above.directory.open_directory(entry.name, crossing(path));
         if (!below && below.error().code == ErrorCode::kNotFound) return vanished(path);
         if (!below) return Failure(below.error());
-        ROLLBACK_ASSIGN(entry.node, this->directory(*below, path, depth + 1));
-        entry.same = entry.same && seen->content == entry.node->content;
-        return {};
+        return list(*std::move(below), path, depth + 1, entry, seen);
       }
     }
     return {};
   }
 
-  Status begin_reading(const Directory& directory, ListedEntry& entry, const std::string& path,
-                       Reads& reads) {
+  Status begin_reading(Listing& above, ListedEntry& entry, const std::string& path) {
     entry.same = false;
-    entry.read = reads.add(std::min(entry.stat.size, kHeldOfFile),
-                           [this, &directory, name = entry.name, path] {
-                             return read_file({directory, name, path}, spec_, session_.sink);
-                           });
+    entry.read = above.reads.add(std::min(entry.stat.size, kHeldOfFile),
+                                 [this, &directory = above.directory, name = entry.name, path] {
+                                   return read_file({directory, name, path}, spec_, session_.sink);
+                                 });
     return {};
   }
 
   // Nodes of what is the same are in the tree of then; without that they are made anew.
-  Status take_same(const Directory& directory, std::vector<ListedEntry>& entries,
-                   const std::string& above, const SeenBefore& before, Reads& reads) {
+  Status take_same(Listing& it) {
     std::optional<Tree> tree;
-    if (!before.tree().is_none()) tree = session_.memory->find_tree(before.tree());
+    if (!it.before.tree().is_none()) tree = session_.memory->find_tree(it.before.tree());
     std::size_t next = 0;
-    for (auto& entry : entries) {
+    for (auto& entry : it.entries) {
       if (!entry.same || entry.left_out || entry.node) continue;
       while (tree && next < tree->entries.size() && tree->entries[next].name < entry.name) ++next;
       if (tree && next < tree->entries.size() && is_of(tree->entries[next], entry)) {
         entry.node = std::move(tree->entries[next].node);
         continue;
       }
-      const std::string path = above + "/" + entry.name;
+      const std::string path = it.path + "/" + entry.name;
       if (entry.stat.type == FileType::kRegular) {
-        ROLLBACK_TRY(begin_reading(directory, entry, path, reads));
+        ROLLBACK_TRY(begin_reading(it, entry, path));
       } else {
-        ROLLBACK_ASSIGN(entry.node, link(directory, entry.name, entry.stat, path));
+        ROLLBACK_ASSIGN(entry.node, link(it.directory, entry.name, entry.stat, path));
       }
     }
     return {};
@@ -324,6 +355,7 @@ class TreeCapture {
   CaptureSession& session_;
   const ResourceSpec& spec_;
   const std::string& managed_;
+  std::deque<std::unique_ptr<Listing>> listed_;  // those below before those above
 };
 
 }  // namespace
@@ -353,9 +385,8 @@ Result<std::optional<Node>> capture_path(CaptureSession& session, const Resource
     return node;
   }
   // A managed directory may be a mount of its own.
-  ROLLBACK_ASSIGN(const auto directory,
-                  parent->directory.open_directory(parent->name, Crossing::kAllow));
-  ROLLBACK_ASSIGN(auto node, tree.directory(directory, path, 0));
+  ROLLBACK_ASSIGN(auto directory, parent->directory.open_directory(parent->name, Crossing::kAllow));
+  ROLLBACK_ASSIGN(auto node, tree.directory(std::move(directory), path));
   return node;
 }
 
