@@ -14,7 +14,7 @@ from lone import HOST, LoneHost
 from rig import wait_for
 
 from .clock import timed
-from .tools import allocated
+from .tools import allocated, set_aside
 from .trees import copy_tree, privileged
 
 STATE = "/var/lib/rollback-agent"
@@ -53,7 +53,7 @@ class AgentHost(LoneHost):
     def manage(self, source):
         """A copy of `source` becomes the tree; the agent's store is empty afterwards."""
         self.stop()
-        remove_tree(self.tree)
+        set_aside(self.tree)
         copy_tree(source, self.tree)
         names = [f'"/srv/tree/{path.relative_to(self.tree)}"' for path in privileged(self.tree)]
         self.write(HOST, "/etc/rollback/agent.yaml", CONFIGURATION.format(privileged=", ".join(names)))
@@ -74,8 +74,11 @@ class AgentHost(LoneHost):
 
     def restore(self, release=1):
         """Everything of a release back into the emptied tree, verified against the release and durable."""
+        emptied = self.path("/srv/emptied")
+        emptied.mkdir()
         for entry in self.tree.iterdir():
-            remove_tree(entry)
+            entry.rename(emptied / entry.name)
+        set_aside(emptied)
         return self._ask("rollback", "--to", f"v1.0.{release}", "-y")
 
     def _ask(self, *words):

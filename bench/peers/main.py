@@ -18,7 +18,7 @@ from peers.sizes import SizeBench  # noqa: E402
 from peers.works import LARGE, SMALL, TreeBench  # noqa: E402
 
 WORKS = ("first", "unchanged", "changed", "restore", "size")
-ROUNDS = {"usr": 5, "large": 3}
+ROUNDS = {"usr": 5, "large": 2}
 SOURCES = HERE.parents[1]
 
 
@@ -30,7 +30,7 @@ def parse(arguments):
     parser.add_argument("--only", action="append", choices=WORKS + ("usr", "large"), metavar="WORK",
                         help=f"only {', '.join(WORKS)}; usr or large for one tree; may be repeated")
     parser.add_argument("--peer", action="append", dest="peers", metavar="NAME", help="only this peer; may be repeated")
-    parser.add_argument("--repeat", type=int, metavar="N", help="rounds (5, and 3 on the large tree)")
+    parser.add_argument("--repeat", type=int, metavar="N", help="rounds (5, and 2 on the large tree)")
     parser.add_argument("--programs", default=SOURCES / "build/release", metavar="DIR", help="build directory with the programs")
     options = parser.parse_args(arguments)
     works = [word for word in options.only or () if word in WORKS]

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hosts.disk import remove_tree
 from hosts.errors import FleetError
 
 from . import trees
 from .table import median, row
-from .tools import Borg, Casync, Floor, Ostree, Restic, Rsync, empty_directory, sync_file_system
+from .tools import Borg, Casync, Floor, Ostree, Restic, Rsync, empty_directory, set_aside, sync_file_system
 
 MEMORY = {"peak": 150, "idle anonymous": 12, "idle resident": 32}  # MB
 CHANGED = 100  # one file of so many
@@ -59,7 +58,6 @@ class TreeBench:
         self._compare_changed()
         self._compare("restore", self.musts.restore)
         self._memory()
-        remove_tree(self.scratch)
 
     # -- measuring
 
@@ -95,7 +93,7 @@ class TreeBench:
         for number in range(self.options.repeat):
             self._time("unchanged", self.ours, self.ours.snapshot)
             trees.change(chosen, number)
-            remove_tree(copies)
+            set_aside(copies)
             copies.mkdir(parents=True)
             for count, path in enumerate(chosen):
                 (copies / str(count)).write_bytes(path.read_bytes())
