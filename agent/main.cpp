@@ -107,6 +107,22 @@ struct Workers {
   Worker queries;
   Worker transfers;
   Worker runs;
+
+  void stop() {
+    for (auto* worker : {&runs, &transfers, &queries, &probes}) worker->stop();
+  }
+};
+
+// Jobs use the host: they end before it goes, whatever ends the agent.
+class Ending {
+ public:
+  explicit Ending(Workers& workers) : workers_(workers) {}
+  ~Ending() { workers_.stop(); }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+ private:
+  Workers& workers_;
 };
 
 Status serve(const Arguments& arguments) {
@@ -135,13 +151,14 @@ Status serve(const Arguments& arguments) {
   stop_on_signals(poller);
   Outbox outbox([&poller] { poller.wake(); });
   ScrubDesk scrubs(*database, clock);  // outlives the jobs of the workers, which look at it
+  Pruner pruner(store.retention, clock, [](const std::string& text) { spdlog::warn("{}", text); });
   Workers workers(clock);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  Pruner pruner(store.retention, clock, [](const std::string& text) { spdlog::warn("{}", text); });
   Host host{
       identity.host,     deps,      platform, engine,  hub,   health, workers.runs, workers.queries,
       workers.transfers, *database, scrubs,   on_disk, pruner};
+  const Ending ending(workers);
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};

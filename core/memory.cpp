@@ -13,7 +13,7 @@ namespace rollback {
 namespace {
 
 // Segments that are never written are as they are in the file, whoever lets go of them.
-int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
+[[maybe_unused]] int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const auto& segment = object->dlpi_phdr[i];

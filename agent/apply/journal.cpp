@@ -70,10 +70,13 @@ struct Scan {
   std::size_t file_size = 0;
 };
 
-// A torn record is the last one there is: whole records behind a bad one mean damage.
+// A torn record is the last one there is: behind one that is damaged the file ends with a whole
+// one. Only what ends there is looked at, because a torn one may be long.
 bool records_follow(std::string_view tail) {
-  for (std::size_t at = 1; at < tail.size(); ++at)
-    if (!whole_record(tail.substr(at)).empty()) return true;
+  for (std::size_t at = 1; at + kFrameSize < tail.size(); ++at) {
+    const auto rest = tail.substr(at);
+    if (get_u32(rest) == rest.size() - kFrameSize && !whole_record(rest).empty()) return true;
+  }
   return false;
 }
 

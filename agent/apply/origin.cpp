@@ -2,6 +2,7 @@
 #include "agent/apply/origin.h"
 
 #include <map>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -40,14 +41,21 @@ Result<std::string> read_saved(const StageSet& stages) {
   return file.read_all(kMaxFile);
 }
 
-Status put_saved_trees(const StageSet& stages, SnapshotStore& snapshots) {
+// All that `origin` names must be among them.
+Status put_saved_trees(const StageSet& stages, const HostState& origin, SnapshotStore& snapshots) {
   ROLLBACK_ASSIGN(const std::string bytes, read_saved(stages));
   std::string_view rest(bytes);
   ROLLBACK_TRY(take_frame(rest));  // the snapshot
+  std::set<Digest> put;
   while (!rest.empty()) {
     ROLLBACK_ASSIGN(const auto tree, take_frame(rest));
-    ROLLBACK_TRY(snapshots.put_tree(sha256(tree), std::string(tree)));
+    const Digest id = sha256(tree);
+    ROLLBACK_TRY(snapshots.put_tree(id, std::string(tree)));
+    put.insert(id);
   }
+  for (const auto& [path, node] : origin.manifest)
+    if (node.kind == NodeKind::kDirectory && !put.contains(node.content))
+      return fail(ErrorCode::kCorrupt, "the record of the run's origin lacks " + path);
   return {};
 }
 
@@ -144,7 +152,7 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     if (found != node.content) return changed;
   }
   if (origin.trees.empty() && !input.stages.paths().empty())
-    ROLLBACK_TRY(put_saved_trees(input.stages, input.snapshots));
+    ROLLBACK_TRY(put_saved_trees(input.stages, origin.state, input.snapshots));
   for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(sha256(tree), tree));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));

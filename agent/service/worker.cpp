@@ -12,13 +12,13 @@ namespace rollback {
 Worker::Worker(std::string name, const Clock& clock, std::size_t max_queued)
     : name_(std::move(name)), clock_(clock), max_queued_(max_queued), thread_([this] { loop(); }) {}
 
-Worker::~Worker() {
+void Worker::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   ready_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Status Worker::post(Job job) {

@@ -19,7 +19,7 @@ namespace rollback {
 class Worker {
  public:
   Worker(std::string name, const Clock& clock, std::size_t max_queued = 16);
-  ~Worker();  // runs what is queued, then joins
+  ~Worker() { stop(); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -30,6 +30,8 @@ class Worker {
   };
   // kBusy when the queue is full; the message names the running job.
   Status post(Job job);
+  // Runs what is queued and joins. Takes nothing afterwards.
+  void stop();
   // What is running or waiting first, if anything.
   [[nodiscard]] std::optional<std::string> current() const;
   [[nodiscard]] bool overdue() const;

@@ -48,6 +48,8 @@ Status ArchiveCheck::add_content(const Digest& id, std::string_view packed) {
 
 Status ArchiveCheck::add_chunk_list(const Digest& id, std::string_view packed) {
   if (!is_chunk_list(packed)) return damaged_archive("a list of chunks in it is none");
+  if (declared_size(packed) < kChunkedSize)
+    return damaged_archive("content " + id.hex() + " is cut into chunks and too small for it");
   const auto list = unpack_blob(id, packed);
   if (!list) return damaged_archive(list.error().message);
   for (const auto& chunk : std::get<ChunkList>(*list)) {

@@ -17,7 +17,8 @@
 
 namespace rollback {
 
-// Contents of this size and more are cut into chunks.
+// Contents of this size and more are cut into chunks. Never raised: what is smaller is not asked
+// for chunks when it is looked up what a release needs.
 inline constexpr std::size_t kChunkedSize = 1024 * 1024;
 
 // How many bytes of contents that are new are compressed thoroughly; those behind them quickly. A

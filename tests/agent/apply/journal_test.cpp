@@ -95,6 +95,24 @@ TEST_F(JournalTest, IgnoresATornEndAtEveryByte) {
   }
 }
 
+// Recovery has two minutes. Looking for a record at each byte would take hours.
+TEST_F(JournalTest, IgnoresATornEndOfALongRecord) {
+  write_three();
+  JournalIntent long_one = intent_record();
+  long_one.files.resize(20'000, long_one.files[0]);
+  auto journal = Journal::reopen(state_);
+  ASSERT_TRUE(journal);
+  const std::size_t before = bytes().size();
+  ASSERT_TRUE(journal->append(long_one));
+  const auto whole = bytes();
+  directory_.write("journal", whole.substr(0, whole.size() - 1));
+  const auto found = Journal::find(state_);
+  ASSERT_TRUE(found && *found) << found.error().message;
+  EXPECT_EQ((*found)->intent, intent_record());
+  ASSERT_TRUE(Journal::reopen(state_));
+  EXPECT_EQ(bytes().size(), before);
+}
+
 TEST_F(JournalTest, CutsADamagedLastRecordAndRefusesDamageBefore) {
   write_three();
   const auto whole = bytes();

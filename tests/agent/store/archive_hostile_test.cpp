@@ -156,20 +156,33 @@ TEST_F(HostileArchive, IsRefusedWithABomb) {
 
 TEST_F(HostileArchive, IsRefusedWithAListThatStandsForAnotherContent) {
   // The binding of a list has no key: anybody can make one for any content.
-  const auto chunk = content_record("evil");
-  const Digest wanted = sha256("good");
-  const auto list = pack_chunks(wanted, {{chunk.header.id, 4}});
+  const std::string good(kChunkedSize, 'g');
+  const auto chunk = content_record(std::string(kChunkedSize, 'e'));
+  const Digest wanted = sha256(good);
+  const auto list = pack_chunks(wanted, {{chunk.header.id, kChunkedSize}});
   Tree tree;
-  Node node = sample_file("good");
+  Node node = sample_file(good);
   tree.entries.push_back({"a", node});
   release_of(tree, {chunk, {{RecordKind::kChunkList, 0, wanted}, list}, tree_record(tree)});
   EXPECT_THAT(refused().message, HasSubstr("another hash"));
   EXPECT_FALSE(to_.blobs.has(wanted).value());
 }
 
+// A sweep does not look for the chunks of what is never cut, and would remove them.
+TEST_F(HostileArchive, IsRefusedWithASmallContentThatIsCut) {
+  const auto first = content_record("go");
+  const auto second = content_record("od");
+  const Digest wanted = sha256("good");
+  const auto list = pack_chunks(wanted, {{first.header.id, 2}, {second.header.id, 2}});
+  Tree tree;
+  tree.entries.push_back({"a", sample_file("good")});
+  release_of(tree, {first, second, {{RecordKind::kChunkList, 0, wanted}, list}, tree_record(tree)});
+  EXPECT_THAT(refused().message, HasSubstr("too small for it"));
+}
+
 TEST_F(HostileArchive, IsRefusedWithAListOfWhatIsNotInIt) {
   const Digest wanted = sha256("older");  // in the store, not in the archive
-  const auto list = pack_chunks(wanted, {{wanted, 5}});
+  const auto list = pack_chunks(wanted, {{wanted, kChunkedSize}});
   Tree tree;
   tree.entries.push_back({"a", sample_file("older")});
   release_of(tree, {{{RecordKind::kChunkList, 0, wanted}, list}, tree_record(tree)});
