@@ -12,6 +12,13 @@ namespace rollback {
 
 namespace {
 
+// The sanitizers have an allocator of their own; glibc's is not set up beside it, and two threads
+// that ask it at once crash.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ROLLBACK_GIVES_MEMORY_BACK
+#endif
+
+#ifdef ROLLBACK_GIVES_MEMORY_BACK
 // Segments that are never written are as they are in the file, whoever lets go of them.
 [[maybe_unused]] int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
@@ -24,13 +31,12 @@ namespace {
   }
   return 0;
 }
+#endif
 
 }  // namespace
 
 void release_free_memory() noexcept {
-  // The sanitizers have an allocator of their own; glibc's is not set up beside it, and two threads
-  // that ask it at once crash.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifdef ROLLBACK_GIVES_MEMORY_BACK
   (void)malloc_trim(0);  // its answer says only whether there was any
   (void)dl_iterate_phdr(leave_unwritten_pages, nullptr);
 #endif

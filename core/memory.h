@@ -5,7 +5,8 @@
 namespace rollback {
 
 // Gives back what is free, and the pages of programs and libraries, which come again from the file
-// when they are needed: for a thread that has done something large and is about to wait. Any thread.
+// when they are needed: for a thread that has done something large and is about to wait. Any
+// thread.
 void release_free_memory() noexcept;
 
 }  // namespace rollback
