@@ -35,13 +35,15 @@ StoreCount::Index StoreCount::find_or_add(Kind kind, const Digest& digest) {
 void StoreCount::add_node(const Node& node, Parts& parts) {
   if (node.kind == NodeKind::kSymlink) return;
   const bool is_tree = node.kind == NodeKind::kDirectory;
+  const std::size_t before = objects_.size();
   const Index index = find_or_add(is_tree ? kTree : kContent, node.content);
   parts.objects.push_back(index);
   if (is_tree) {
     parts.trees.push_back(index);
     return;
   }
-  objects_[index].plain = node.size;
+  // Of one that was looked at, its chunks may hold it.
+  if (objects_.size() > before) objects_[index].plain = node.size;
   ++parts.files;
   parts.bytes += node.size;
 }

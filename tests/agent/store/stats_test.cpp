@@ -120,6 +120,17 @@ TEST_F(StoreCountTest, LooksIntoLargeContentsForWhatTheyShare) {
   EXPECT_LT(sizes.revisions[1].unique, kChunkedSize);
 }
 
+TEST_F(StoreCountTest, CountsALargeContentOnceWhereverItIs) {
+  SeededRandom random(7);
+  std::string large(2 * kChunkedSize, '\0');
+  for (char& byte : large) byte = static_cast<char>(random.below(256));
+  const Node below = directory({}, {{"y", directory({{"deep", large}})}});
+  record("v1.0.0", directory({{"a", large}}, {{"x", below}}));
+  const auto sizes = count();
+  EXPECT_EQ(sizes.store.logical, 2 * large.size());
+  EXPECT_EQ(sizes.store.distinct, large.size());
+}
+
 TEST_F(StoreCountTest, WhatIsMissingIsSaidAndNotCounted) {
   record("v1.0.0", directory({{"a", "gone"}, {"b", "here"}}));
   ASSERT_TRUE(database_->write({{Table::kBlobs, std::string(sha256("gone").view()), std::nullopt}},
