@@ -220,6 +220,7 @@ class Retention::Sweep {
 
 Result<Swept> Retention::sweep(GiveBack give_back, std::atomic<bool>& stop) {
   Swept swept;
+  const std::uint64_t removals = snapshots_.removals();
   ROLLBACK_ASSIGN(const std::uint32_t count, parts());
   for (std::uint32_t index = 0; index < count; ++index)
     ROLLBACK_TRY(Sweep(*this, {index, count}, stop, swept).run());
@@ -234,7 +235,7 @@ Result<Swept> Retention::sweep(GiveBack give_back, std::atomic<bool>& stop) {
   if (give_back == GiveBack::kAll || static_cast<double>(swept.disk) > bearable + kSmallStore)
     ROLLBACK_TRY(database_.give_space_back(
         give_back == GiveBack::kAll ? kLittleWaste : kMuchWaste / 2, stop));
-  ROLLBACK_TRY(snapshots_.end_sweep());
+  ROLLBACK_TRY(snapshots_.end_sweep(removals));
   ROLLBACK_ASSIGN(swept.disk, database_.disk_size());
   return swept;
 }

@@ -297,6 +297,7 @@ Status SnapshotStore::remove(std::vector<HistoryEntry> entries, std::uint64_t ve
       changes.push_back({Table::kSnapshots, std::string(snapshot.view()), std::nullopt});
   }
   changes.push_back({Table::kMeta, std::string(kSweepOpen), std::string()});
+  ++removals_;  // also when it fails: it may have been written
   ROLLBACK_TRY(database_.write(changes, Durability::kSynced));
   ++version_;
   return {};
@@ -317,7 +318,9 @@ Result<bool> SnapshotStore::is_sweep_open() const {
   return database_.has(Table::kMeta, kSweepOpen);
 }
 
-Status SnapshotStore::end_sweep() {
+Status SnapshotStore::end_sweep(std::uint64_t removals) {
+  const std::lock_guard lock(recording_);
+  if (removals_ != removals) return {};
   return database_.write({{Table::kMeta, std::string(kSweepOpen), std::nullopt}},
                          Durability::kSynced);
 }

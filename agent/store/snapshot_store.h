@@ -73,7 +73,10 @@ class SnapshotStore {
   // From here to end_sweep() every start finds out that something is left to be removed.
   Status begin_sweep();
   Result<bool> is_sweep_open() const;
-  Status end_sweep();
+  // Whatever is removed after `removals` was read is left to another sweep: then nothing ends.
+  Status end_sweep(std::uint64_t removals);
+  // Grows with every remove() of this process.
+  [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
   // Takes objects away that no revision refers to. The lock of unlocked_sweep() is held.
   Status sweep(std::vector<Change> waste);
   // While it is locked nobody has a Hold.
@@ -108,6 +111,7 @@ class SnapshotStore {
   BlobStore& blobs_;
   ScanCache scans_;
   std::atomic<std::uint64_t> version_ = 0;
+  std::atomic<std::uint64_t> removals_ = 0;
   mutable std::shared_timed_mutex sweeping_;  // before recording_
   std::mutex recording_;                      // numbers are chosen and written by one at a time
 };

@@ -179,6 +179,17 @@ TEST_F(RetentionTest, StoppedSweepGoesOnAtTheNextStart) {
   EXPECT_EQ(store.count(Table::kBlobs), 3U);
 }
 
+TEST_F(RetentionTest, WhatIsRemovedWhileAnEarlierSweepEndsIsNotForgotten) {
+  PrunedStore store(path_);
+  record_three(store);
+  const auto earlier = store.snapshots.removals();  // as when it began
+  ASSERT_TRUE(store.retention.remove(store.plan(1).value(), "root", "", {}));
+  ASSERT_TRUE(store.snapshots.end_sweep(earlier));
+  EXPECT_EQ(store.retention.is_open(), true);
+  ASSERT_TRUE(store.sweep());
+  EXPECT_EQ(store.retention.is_open(), false);
+}
+
 TEST_F(RetentionTest, RemovesNothingWhileWhatStaysIsDamaged) {
   PrunedStore store(path_);
   record_three(store);
