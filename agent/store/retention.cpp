@@ -31,11 +31,11 @@ std::uint32_t RetentionPlan::removed() const {
       std::count_if(decisions.begin(), decisions.end(), [](const auto& it) { return it.removed; }));
 }
 
-Result<std::uint32_t> Retention::parts() const {
+Result<std::uint32_t> Retention::parts(const std::atomic<bool>& stop) const {
   std::uint64_t count = 0;
   ROLLBACK_TRY(database_.scan_sizes(Table::kBlobs, {}, [&](std::string_view, std::uint64_t) {
     ++count;
-    return true;
+    return !stop;
   }));
   return static_cast<std::uint32_t>(1 + count / most_marks_);
 }
@@ -44,7 +44,8 @@ Result<std::uint32_t> Retention::parts() const {
 Status Retention::measure(RetentionPlan& plan, std::vector<Status>& readable) const {
   auto& decisions = plan.decisions;
   readable.assign(decisions.size(), Status());
-  ROLLBACK_ASSIGN(const std::uint32_t count, parts());
+  const std::atomic<bool> never = false;
+  ROLLBACK_ASSIGN(const std::uint32_t count, parts(never));
   for (std::uint32_t index = 0; index < count; ++index) {
     const HashPart part{index, count};
     Marker marker(snapshots_, blobs_, part);
@@ -136,6 +137,7 @@ class Retention::Sweep {
     const std::uint64_t version = snapshots_.version();
     ROLLBACK_ASSIGN(const auto revisions, snapshots_.revisions());
     for (const auto& revision : revisions) {
+      if (stop_) return stopped();
       const auto status = marker_.mark(revision.snapshot, 0);
       if (!status)
         return Failure(status.error().within(
@@ -148,12 +150,14 @@ class Retention::Sweep {
   Status sweep(Table table, const HashPart& part) {
     Status outcome;
     ROLLBACK_TRY(scan_part(database_, table, part, [&](std::string_view key, std::uint64_t bytes) {
+      if (stop_) return false;
       if (marker_.of(table).owner(key)) return true;
       waste_.push_back({std::string(key), bytes});
       if (waste_.size() == kStep) outcome = remove(table);
       return outcome.has_value();
     }));
     ROLLBACK_TRY(outcome);
+    if (stop_) return stopped();
     return remove(table);
   }
 
@@ -221,7 +225,7 @@ class Retention::Sweep {
 Result<Swept> Retention::sweep(GiveBack give_back, std::atomic<bool>& stop) {
   Swept swept;
   const std::uint64_t removals = snapshots_.removals();
-  ROLLBACK_ASSIGN(const std::uint32_t count, parts());
+  ROLLBACK_ASSIGN(const std::uint32_t count, parts(stop));
   for (std::uint32_t index = 0; index < count; ++index)
     ROLLBACK_TRY(Sweep(*this, {index, count}, stop, swept).run());
   std::uint64_t left = 0;

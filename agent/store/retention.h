@@ -59,7 +59,7 @@ class Retention {
 
  private:
   class Sweep;
-  Result<std::uint32_t> parts() const;
+  Result<std::uint32_t> parts(const std::atomic<bool>& stop) const;
   Status measure(RetentionPlan& plan, std::vector<Status>& readable) const;
 
   Database& database_;

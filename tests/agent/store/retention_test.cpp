@@ -190,6 +190,16 @@ TEST_F(RetentionTest, WhatIsRemovedWhileAnEarlierSweepEndsIsNotForgotten) {
   EXPECT_EQ(store.retention.is_open(), false);
 }
 
+TEST_F(RetentionTest, StoppedSweepReadsNoMore) {
+  PrunedStore store(path_);
+  record_three(store);
+  const auto id = store.snapshots.revisions().value().front().snapshot;
+  ASSERT_TRUE(store.database->write({{Table::kSnapshots, std::string(id.digest.view()), "broken"}},
+                                    Durability::kBuffered));
+  store.stop = true;
+  EXPECT_EQ(store.sweep().error().code, ErrorCode::kBusy);  // it met no damage
+}
+
 TEST_F(RetentionTest, RemovesNothingWhileWhatStaysIsDamaged) {
   PrunedStore store(path_);
   record_three(store);
