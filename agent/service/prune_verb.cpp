@@ -106,15 +106,16 @@ void prune_after_snapshot(Host& host, Stream& stream) {
   const auto plan = plan_now(host, rules, Measure::kWhenNeeded);
   if (!plan) return warn(plan.error());
   if (!plan->fits) stream.note(EventLevel::kWarning, does_not_fit(rules));
-  if (plan->removed() == 0) return;
+  if (plan->removed() == 0 && !plan->wasteful) return;
   auto& retention = host.pruner.retention();
   if (const auto status = retention.remove(*plan, "retention", "", host.deps.clock.wall()); !status)
     return warn(status.error());
   std::string names;
   for (const auto& it : plan->decisions)
     if (it.removed) names += (names.empty() ? "" : ", ") + it.revision.name.str();
-  stream.note(EventLevel::kInfo, "retention removed " + names);
-  (void)host.pruner.sweep(GiveBack::kWhenWorthwhile, nullptr);  // busy: what is at work does it too
+  if (!names.empty()) stream.note(EventLevel::kInfo, "retention removed " + names);
+  const auto give_back = plan->wasteful ? GiveBack::kAll : GiveBack::kWhenWorthwhile;
+  (void)host.pruner.sweep(give_back, nullptr);  // busy: what is at work does it too
 }
 
 }  // namespace rollback

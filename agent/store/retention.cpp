@@ -80,6 +80,7 @@ Result<RetentionPlan> Retention::plan(const RetentionRules& rules,
   std::vector<Status> readable;
   ROLLBACK_TRY(measure(plan, readable));
   if (too_large) plan.fits = make_room(plan.decisions, rules.max_size);
+  plan.wasteful = too_large && plan.fits;
   for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
     auto& it = plan.decisions[i];
     if (!it.removed && !readable[i])

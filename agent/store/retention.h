@@ -23,6 +23,7 @@ struct RetentionPlan {
   std::uint64_t bytes = 0;                   // that nothing refers to afterwards, older waste too
   std::uint64_t disk = 0;                    // bytes on the file system now
   bool fits = true;                          // false: what always stays is above `max_size`
+  bool wasteful = false;                     // above `max_size`, although what stays fits
   std::uint64_t version = 0;                 // of the store that was looked at
   [[nodiscard]] std::uint32_t removed() const;
 };

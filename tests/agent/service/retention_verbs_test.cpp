@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pin, unpin, block, unblock, prune at the real door.
+#include <future>
+
 #include "tests/agent/service/door_fixture.h"
 
 namespace rollback {
@@ -129,6 +131,20 @@ TEST_F(RetentionVerbs, SnapshotPrunesAsConfigured) {
   const HistoryEntry entry = snapshots_.history().value().back();
   EXPECT_EQ(entry.action, HistoryAction::kPrune);
   EXPECT_EQ(entry.actor, "retention");
+}
+
+TEST_F(RetentionVerbs, SnapshotGivesBackWhatADeadCaptureLeftWhenThereIsNoRoom) {
+  std::string lost(3'000'000, '\0');
+  random_.fill(reinterpret_cast<std::uint8_t*>(lost.data()), lost.size());
+  ASSERT_TRUE(blobs_.put(lost));
+  options_.retention = {0, {}, 2'000'000};
+  snapshot("v1.0.0", "one");
+  std::promise<std::uint64_t> left;
+  ASSERT_TRUE(pruner_.sweep(GiveBack::kWhenWorthwhile, [&](const Result<Swept>& swept) {
+    left.set_value(swept.value().objects);
+  }));
+  EXPECT_EQ(left.get_future().get(), 0U);  // the sweep before this one removed it
+  EXPECT_THAT(names(), ElementsAre("v1.0.0"));
 }
 
 TEST_F(RetentionVerbs, WhatAPreparedRunGoesToStays) {

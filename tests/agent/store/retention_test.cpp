@@ -268,6 +268,20 @@ TEST_F(RetentionTest, MakesRoomForASizeAndSaysWhenItCannot) {
   EXPECT_FALSE(plan(1'000'000).fits);
 }
 
+TEST_F(RetentionTest, WasteAboveTheSizeIsToBeGivenBackAlthoughNoReleaseGoes) {
+  PrunedStore store(path_);
+  ASSERT_TRUE(store.record(make_sample({{"own", noise(random_, 900'000)}}), "v1.0.0"));
+  ASSERT_TRUE(
+      put_contents(make_sample({{"lost", noise(random_, 900'000)}}), store.snapshots, store.blobs));
+  const auto plan = [&](std::uint64_t size) {
+    return store.retention.plan({1, {}, size}, {}, WallTime{9}, Measure::kWhenNeeded).value();
+  };
+  EXPECT_EQ(plan(1'000'000).removed(), 0U);
+  EXPECT_TRUE(plan(1'000'000).wasteful);
+  EXPECT_FALSE(plan(800'000).wasteful);  // what stays does not fit
+  EXPECT_FALSE(plan(100'000'000).wasteful);
+}
+
 // Against a model: a set of contents for each revision.
 TEST_F(RetentionTest, RandomHistoriesLeaveExactlyWhatIsNeeded) {
   PrunedStore store(path_, 7);  // so that several parts are swept
