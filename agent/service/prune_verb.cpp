@@ -60,7 +60,8 @@ PruneSummary summary_of(const RetentionPlan& plan, bool dry_run) {
 void finish(Stream& stream, PruneSummary summary, ExitCode exit, const Result<Swept>& swept) {
   if (!swept)
     return stream.fail(ExitCode::kPartial,
-                       swept.error().within("the releases are removed, their space is not free"));
+                       swept.error().within("the releases are removed, their space is free only "
+                                            "after the agent's next start or the next prune"));
   summary.disk_after = swept->disk;
   const bool changed = summary.removed > 0 || swept->objects > 0;
   stream.send(summary);
