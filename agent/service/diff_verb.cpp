@@ -14,7 +14,7 @@ namespace rollback {
 
 namespace {
 
-// Texts are compared for so long; what comes later is only said to differ.
+// Contents are read and compared for so long; what comes later is only said to differ.
 constexpr Duration kComparing = std::chrono::seconds(20);
 
 Failure enough() { return fail(ErrorCode::kBusy, "enough was read"); }
@@ -66,7 +66,7 @@ class Comparison {
     compare_contents(change.path, before, after, item);
     return item;
   }
-  // The first path whose text was not compared because time was up; "" if there was time for all.
+  // The first path whose contents were not read because time was up; "" if there was time for all.
   [[nodiscard]] const std::string& out_of_time() const noexcept { return out_of_time_; }
 
  private:
@@ -102,6 +102,11 @@ class Comparison {
 
   void compare_contents(const std::string& path, const Node* before, const Node* after,
                         DiffItem& item) {
+    item.content = DiffContent::kLarge;
+    if (host_.deps.clock.boot() > until_) {
+      if (out_of_time_.empty()) out_of_time_ = path;
+      return;
+    }
     const auto from = content(from_, path, before);
     const auto to = content(to_, path, after);
     if (!from || !to) {
@@ -109,16 +114,11 @@ class Comparison {
       item.text = (from ? to : from).error().message;
       return;
     }
-    item.content = DiffContent::kLarge;
     if (looks_binary(*from) || looks_binary(*to)) {
       item.content = DiffContent::kBinary;
       return;
     }
     if (std::max(item.size_before, item.size_after) > kMostDiffedBytes) return;
-    if (host_.deps.clock.boot() > until_) {
-      if (out_of_time_.empty()) out_of_time_ = path;
-      return;
-    }
     auto diff = diff_text(*from, *to, path);
     if (!diff) return;
     item.content = DiffContent::kText;
@@ -172,10 +172,11 @@ void diff_verb(Host& host, const DiffRequest& request, Stream& stream) {
   for (const auto& change : changes)
     if (!stream.send_patiently(comparison.item(change))) return;
   if (const auto& path = comparison.out_of_time(); !path.empty())
-    stream.note(EventLevel::kWarning,
-                fmt::format("comparing texts took more than {}; from {} on they are only said to "
-                            "differ",
-                            format_duration(kComparing), path));
+    stream.note(
+        EventLevel::kWarning,
+        fmt::format("comparing contents took more than {}; from {} on they are only said to "
+                    "differ",
+                    format_duration(kComparing), path));
   stream.end(ExitCode::kDone, !changes.empty());
 }
 

@@ -14,6 +14,8 @@ namespace rollback {
 namespace {
 
 constexpr Duration kReading = std::chrono::seconds(60);
+// Its texts have a time of their own; two large releases are loaded and listed besides.
+constexpr Duration kComparing = std::chrono::minutes(10);
 constexpr Duration kCapturing = std::chrono::minutes(30);
 // A run's own timeout bounds it; undo is never cut, so the watchdog waits longer.
 constexpr Duration kBeyondTimeout = std::chrono::minutes(15);
@@ -109,8 +111,9 @@ void Door::on_run_thread(std::string what, Duration deadline, const StreamPtr& s
     stream->fail(ExitCode::kLocked, posted.error());
 }
 
-void Door::on_query_thread(std::string what, const StreamPtr& stream, std::function<void()> job) {
-  if (const auto posted = host_.query_worker.post({std::move(what), kReading, std::move(job)});
+void Door::on_query_thread(std::string what, Duration deadline, const StreamPtr& stream,
+                           std::function<void()> job) {
+  if (const auto posted = host_.query_worker.post({std::move(what), deadline, std::move(job)});
       !posted)
     stream->fail(ExitCode::kLocked, posted.error());
 }
@@ -148,27 +151,27 @@ void Door::serve(const HealthRequest&, const Call& call) {
 }
 
 void Door::serve(const HistoryRequest& r, const Call& call) {
-  on_query_thread("history", call.stream,
+  on_query_thread("history", kReading, call.stream,
                   [&host = host_, r, s = call.stream] { history_verb(host, r, *s); });
 }
 
 void Door::serve(const ShowRequest& r, const Call& call) {
-  on_query_thread("show", call.stream,
+  on_query_thread("show", kReading, call.stream,
                   [&host = host_, r, s = call.stream] { show_verb(host, r, *s); });
 }
 
 void Door::serve(const RunListRequest& r, const Call& call) {
-  on_query_thread("run list", call.stream,
+  on_query_thread("run list", kReading, call.stream,
                   [&host = host_, r, s = call.stream] { run_list_verb(host, r, *s); });
 }
 
 void Door::serve(const RunShowRequest& r, const Call& call) {
-  on_query_thread("run show", call.stream,
+  on_query_thread("run show", kReading, call.stream,
                   [&host = host_, r, s = call.stream] { run_show_verb(host, r, *s); });
 }
 
 void Door::serve(const RunWatchRequest& r, const Call& call) {
-  on_query_thread("run watch", call.stream,
+  on_query_thread("run watch", kReading, call.stream,
                   [&host = host_, r, s = call.stream] { run_watch_verb(host, r, s); });
 }
 
@@ -183,12 +186,13 @@ void Door::serve(const PlanRequest& r, const Call& call) {
 }
 
 void Door::serve(const StatsRequest&, const Call& call) {
-  on_query_thread("stats", call.stream, [&host = host_, s = call.stream] { stats_verb(host, s); });
+  on_query_thread("stats", kReading, call.stream,
+                  [&host = host_, s = call.stream] { stats_verb(host, s); });
 }
 
 void Door::serve(const DiffRequest& r, const Call& call) {
   if (r.from != kLive && r.to != kLive)
-    return on_query_thread("diff", call.stream,
+    return on_query_thread("diff", kComparing, call.stream,
                            [&host = host_, r, s = call.stream] { diff_verb(host, r, *s); });
   on_run_thread("a diff" + call.by, kCapturing, call.stream,
                 [&host = host_, r, s = call.stream] { diff_verb(host, r, *s); });
@@ -204,7 +208,7 @@ void Door::serve(const VerifyRequest& r, const Call& call) {
 }
 
 void Door::serve(const MarkRequest& r, const Call& call) {
-  on_query_thread("mark", call.stream,
+  on_query_thread("mark", kReading, call.stream,
                   [&host = host_, r, call] { mark_verb(host, r, call.asked, *call.stream); });
 }
 

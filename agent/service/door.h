@@ -77,7 +77,8 @@ class Door {
   }
   void on_run_thread(std::string what, Duration deadline, const StreamPtr& stream,
                      std::function<void()> job);
-  void on_query_thread(std::string what, const StreamPtr& stream, std::function<void()> job);
+  void on_query_thread(std::string what, Duration deadline, const StreamPtr& stream,
+                       std::function<void()> job);
   void on_transfer_thread(std::string what, const Call& call, std::function<void()> job);
 
   Host& host_;

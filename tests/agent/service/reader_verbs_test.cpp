@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/plan/text_diff.h"
+#include "agent/service/verbs.h"
 #include "protocol/json.h"
 #include "tests/agent/service/door_fixture.h"
 
@@ -166,6 +167,48 @@ TEST_F(ReaderVerbs, DiffSaysWhatItCannotRead) {
   const auto item = difference("/etc/app/app.conf");
   EXPECT_EQ(item.content, DiffContent::kUnreadable);
   EXPECT_NE(item.text, "");
+}
+
+// Of which every look takes a minute.
+class SlowClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override { return {}; }
+  [[nodiscard]] BootTime boot() const override { return BootTime{++looks_ * 60'000'000'000}; }
+
+ private:
+  mutable std::int64_t looks_ = 0;
+};
+
+TEST_F(ReaderVerbs, DiffReadsNoContentsAfterItsTime) {
+  record("v1.0.0");
+  tree_.write("etc/app/app.conf", "two");
+  record("v1.1.0");
+  ASSERT_TRUE(database_->write({{Table::kBlobs, std::string(sha256("two").view()), std::nullopt}},
+                               Durability::kSynced));
+  const SlowClock slow;
+  const RunDeps& deps = host_->deps;
+  Host host{host_->identity,
+            {deps.root, deps.state, deps.options, deps.resources, deps.snapshots, deps.blobs,
+             deps.runs, deps.readers, deps.services, deps.programs, deps.prober, slow, deps.random},
+            host_->platform,
+            host_->engine,
+            hub_,
+            health_,
+            run_worker_,
+            query_worker_,
+            transfer_worker_,
+            *database_,
+            scrubs_,
+            host_->configuration_on_disk,
+            pruner_};
+  Stream stream(outbox_, ConnectionId{1}, CommandId::make(random_));
+  diff_verb(host, {"v1.0.0", "v1.1.0", false}, stream);
+  std::vector<ReplyBody> bodies;
+  EXPECT_EQ(end(nullptr, &bodies).exit_code, ExitCode::kDone);
+  ASSERT_EQ(only<DiffItem>(bodies).size(), 1U);
+  EXPECT_EQ(only<DiffItem>(bodies)[0].content, DiffContent::kLarge);
+  ASSERT_EQ(only<Line>(bodies).size(), 1U);
+  EXPECT_THAT(only<Line>(bodies)[0].text, HasSubstr("from /etc/app/app.conf on"));
 }
 
 TEST_F(ReaderVerbs, DiffShowsOfSecretsOnlyHashesWhereverTheyAre) {
