@@ -21,6 +21,8 @@ bool is_meant(const std::vector<std::string>& patterns, std::string_view root, s
 
 Secrets::Secrets(const std::vector<ResourceSpec>& specs, const HostState& from,
                  const HostState& to) {
+  add_unknown(specs, from);
+  add_unknown(specs, to);
   for (const auto& spec : specs) {
     if (spec.secret.empty()) continue;
     roots_.push_back({&spec.secret, "/"});  // names and absolute patterns mean any path
@@ -42,10 +44,21 @@ void Secrets::add_roots(const ResourceSpec& spec, const HostState& state) {
       for (const auto& managed : resource.paths) roots_.push_back({&spec.secret, managed.path});
 }
 
+// What was secret of it nobody knows any more.
+void Secrets::add_unknown(const std::vector<ResourceSpec>& specs, const HostState& state) {
+  for (const auto& resource : state.snapshot.resources) {
+    const bool known = std::any_of(specs.begin(), specs.end(), [&](const ResourceSpec& spec) {
+      return spec.kind == resource.kind && spec.name == resource.name;
+    });
+    if (known) continue;
+    for (const auto& managed : resource.paths) roots_.push_back({nullptr, managed.path});
+  }
+}
+
 bool Secrets::is_secret(const std::string& path) const {
   return std::any_of(roots_.begin(), roots_.end(), [&](const Root& root) {
     return (root.path == "/" || is_within(path, root.path)) &&
-           is_meant(*root.patterns, root.path, path);
+           (root.patterns == nullptr || is_meant(*root.patterns, root.path, path));
   });
 }
 

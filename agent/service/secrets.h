@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which paths and contents of two states must not be shown. A path is secret when a `secret`
-// pattern of its resource means it or a directory above it; a content is secret when it is that of
-// a secret path on either side, wherever else it lies (moved, copied or linked). Pure.
+// pattern of its resource means it or a directory above it, or its resource is not configured now;
+// a content is secret when it is that of a secret path on either side, wherever else it lies
+// (moved, copied or linked). Pure.
 #pragma once
 
 #include <string>
@@ -28,9 +29,10 @@ class Secrets {
 
  private:
   struct Root {
-    const std::vector<std::string>* patterns;
-    std::string path;  // what patterns with a '/' in them are relative to
+    const std::vector<std::string>* patterns;  // nullptr: everything below is meant
+    std::string path;                          // what patterns with a '/' in them are relative to
   };
+  void add_unknown(const std::vector<ResourceSpec>& specs, const HostState& state);
   void add_roots(const ResourceSpec& spec, const HostState& state);
 
   std::vector<Root> roots_;

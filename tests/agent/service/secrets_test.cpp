@@ -54,6 +54,18 @@ TEST(Secrets, AreMeantBelowWhatEitherRecordOfTheResourceHolds) {
   EXPECT_FALSE(Secrets(patterns, none, none).is_secret("/etc/ssl/site/keys/a"));
 }
 
+TEST(Secrets, AreAllThatAResourceHoldsWhichIsNotConfigured) {
+  const HostState none;
+  const auto with = state({{"/etc/nginx/a", file("hunter2")}}, "/etc/nginx");
+  EXPECT_TRUE(Secrets({}, with, none).is_secret("/etc/nginx/a"));
+  EXPECT_TRUE(Secrets({}, none, with).is_secret("/etc/moved", file("hunter2")));
+  EXPECT_FALSE(Secrets({}, with, with).is_secret("/etc/nginx.conf"));
+  EXPECT_FALSE(Secrets(specs({}), with, with).is_secret("/etc/nginx/a"));
+  auto other = specs({});
+  other[0].name = "edge";
+  EXPECT_TRUE(Secrets(other, with, with).is_secret("/etc/nginx/a"));
+}
+
 TEST(Secrets, StaySecretWhereTheyWereMovedOrCopied) {
   const auto from = state({{"/etc/nginx/a.key", file("hunter2")}}, "/etc/nginx");
   const auto to =
