@@ -20,7 +20,7 @@ namespace {
 
 #ifdef ROLLBACK_GIVES_MEMORY_BACK
 // Segments that are never written are as they are in the file, whoever lets go of them.
-[[maybe_unused]] int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
+int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const auto& segment = object->dlpi_phdr[i];
