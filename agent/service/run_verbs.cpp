@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // plan, rollback, undo, and the coordinator's prepare, commit and forget.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "agent/plan/text_diff.h"
 #include "agent/service/verbs.h"
@@ -10,11 +14,23 @@ namespace rollback {
 
 namespace {
 
-// Takes its steps, of which there may be many: nobody needs them while the run goes on.
-void send_plan(Stream& stream, PreparedRun& prepared) {
+constexpr std::size_t kMostTold = 10'000;  // steps; no run waits for somebody to read its plan
+
+// Gives the steps, of which there may be many: nobody needs them while the run goes on.
+std::vector<PlanStep> send_head(Stream& stream, PreparedRun& prepared) {
   auto steps = std::exchange(prepared.plan.steps, {});
   stream.send(PlanItem{prepared.plan, prepared.plan_digest, prepared.estimate});
-  for (auto& step : steps) stream.send(std::move(step));
+  return steps;
+}
+
+void tell_plan(Stream& stream, PreparedRun& prepared) {
+  auto steps = send_head(stream, prepared);
+  const std::size_t told = std::min(steps.size(), kMostTold);
+  for (std::size_t i = 0; i < told; ++i) stream.send(std::move(steps[i]));
+  if (told < steps.size())
+    stream.note(EventLevel::kInfo,
+                fmt::format("{} more steps are not listed here; `rollbackctl plan` lists them all",
+                            steps.size() - told));
 }
 
 // A run that was refused before anything changed, as its watchers see it.
@@ -50,7 +66,7 @@ void execute(Host& host, const PrepareOrder& order, const StreamPtr& stream) {
   if (!prepared)
     return host.hub.finish(refused_record(order, prepared.error(), host.deps.clock.wall()),
                            prepared.error());
-  send_plan(*stream, *prepared);
+  tell_plan(*stream, *prepared);
   if (!order.dry_run)
     return commit_and_finish(host, order.run, prepared->plan_digest,
                              refused_record(order, Error{}, host.deps.clock.wall()));
@@ -84,7 +100,8 @@ void plan_verb(Host& host, const PlanRequest& request, Stream& stream) {
   auto planned = host.engine.plan(request.to);
   if (!planned) return stream.fail(exit_code_of(planned.error()), planned.error());
   const bool differs = !planned->plan.empty();
-  send_plan(stream, *planned);
+  for (auto& step : send_head(stream, *planned))
+    if (!stream.send_patiently(std::move(step))) return;
   if (request.diff) {
     DiffRequest diff{"live", planned->plan.to, false};
     return diff_verb(host, diff, stream);
