@@ -19,6 +19,7 @@ constexpr std::size_t kHeaderSize = 16 + 4;
 constexpr std::size_t kFrameSize = 4 + 4 + Digest::kSize;  // length, CRC, hash of the record before
 constexpr std::size_t kMaxFile = 1U << 30U;
 constexpr std::uint32_t kMaxRecord = 1U << 29U;
+constexpr std::uint32_t kShort = 64;  // payload of a phase and more
 
 void put_u32(std::string& bytes, std::uint32_t value) {
   for (unsigned shift = 0; shift < 32; shift += 8)
@@ -70,12 +71,15 @@ struct Scan {
   std::size_t file_size = 0;
 };
 
-// A torn record is the last one there is: behind one that is damaged the file ends with a whole
-// one. Only what ends there is looked at, because a torn one may be long.
+// A torn record is the last one there is: whole records behind a bad one mean damage. A torn one
+// may be long and look like the start of a record in many places, so only short ones are looked for
+// everywhere (whatever follows the intent begins with phases), and those that end the file.
 bool records_follow(std::string_view tail) {
   for (std::size_t at = 1; at + kFrameSize < tail.size(); ++at) {
     const auto rest = tail.substr(at);
-    if (get_u32(rest) == rest.size() - kFrameSize && !whole_record(rest).empty()) return true;
+    const std::uint32_t size = get_u32(rest);
+    const bool ends_file = size == rest.size() - kFrameSize;
+    if ((size <= kShort || ends_file) && !whole_record(rest).empty()) return true;
   }
   return false;
 }

@@ -95,6 +95,23 @@ TEST_F(JournalTest, IgnoresATornEndAtEveryByte) {
   }
 }
 
+// Without its intent the run would look as if it had touched nothing.
+TEST_F(JournalTest, ADamagedRecordIsNotTakenForATornOneWhenTheEndIsTornToo) {
+  write_three();
+  auto journal = Journal::reopen(state_);
+  ASSERT_TRUE(journal);
+  ASSERT_TRUE(journal->append(JournalPhase{RunPhase::kActivating, {6}}));
+  const auto whole = bytes();
+  for (std::size_t at = sizes_[0]; at < sizes_[1]; ++at) {
+    auto damaged = whole.substr(0, whole.size() - 1);
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    directory_.write("journal", damaged);
+    const auto found = Journal::find(state_);
+    ASSERT_FALSE(found) << at;
+    EXPECT_EQ(found.error().code, ErrorCode::kCorrupt) << at;
+  }
+}
+
 // Recovery has two minutes. Looking for a record at each byte would take hours.
 TEST_F(JournalTest, IgnoresATornEndOfALongRecord) {
   write_three();
