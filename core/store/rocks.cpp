@@ -19,7 +19,7 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 // An idle agent has 12 MiB of anonymous memory for everything: the cache holds index and filter
 // blocks too, so that memory does not grow with the store.
 constexpr std::size_t kCacheSize = 2 * kMiB;
-constexpr std::size_t kLargeWriteBuffer = 32 * kMiB;
+constexpr std::size_t kLargeWriteBuffer = 8 * kMiB;
 constexpr std::size_t kSmallWriteBuffer = 1 * kMiB;
 constexpr std::uint64_t kLargeValue = 4 * kKiB;
 
@@ -37,6 +37,7 @@ rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
   options.max_write_buffer_number = 2;
   options.enable_blob_files = spec.large_values;
   options.min_blob_size = kLargeValue;
+  // Whether a content is stored is asked before each that is put; most are not.
   options.memtable_prefix_bloom_size_ratio = 0.02;
   options.memtable_whole_key_filtering = true;
   return options;
