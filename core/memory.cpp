@@ -38,6 +38,12 @@ int leave_unwritten_pages(dl_phdr_info* object, std::size_t, void*) {
 void release_free_memory() noexcept {
 #ifdef ROLLBACK_GIVES_MEMORY_BACK
   (void)malloc_trim(0);  // its answer says only whether there was any
+#endif
+}
+
+void release_after_large_work() noexcept {
+  release_free_memory();
+#ifdef ROLLBACK_GIVES_MEMORY_BACK
   (void)dl_iterate_phdr(leave_unwritten_pages, nullptr);
 #endif
 }

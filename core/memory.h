@@ -4,9 +4,11 @@
 
 namespace rollback {
 
-// Gives back what is free, and the pages of programs and libraries, which come again from the file
-// when they are needed: for a thread that has done something large and is about to wait. Any
-// thread.
+// Gives back what is free: for a thread that is about to wait. Any thread.
 void release_free_memory() noexcept;
+
+// Gives back also the pages of programs and libraries, which come again from the file as they are
+// needed: after something large only, because that takes time. Any thread.
+void release_after_large_work() noexcept;
 
 }  // namespace rollback

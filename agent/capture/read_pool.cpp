@@ -69,7 +69,7 @@ void ReadPool::loop() {
 void ReadPool::leave() {
   if (stopping_) return;
   left_.push_back(std::move(threads_.extract(std::this_thread::get_id()).mapped()));
-  if (threads_.empty()) release_free_memory();
+  if (threads_.empty()) release_after_large_work();
 }
 
 }  // namespace rollback
