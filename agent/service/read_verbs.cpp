@@ -81,11 +81,10 @@ Result<bool> send_tree(const SnapshotStore& snapshots, const Snapshot& snapshot,
 }  // namespace
 
 Result<RevisionStatus> load_status(const SnapshotStore& snapshots, const std::string& text) {
-  ROLLBACK_TRY(require_revisions(snapshots, {text}));
   ROLLBACK_ASSIGN(const auto known, snapshots.statuses());
   ROLLBACK_ASSIGN(const auto* const found, find_among(known, text));
-  if (found == nullptr) return fail(ErrorCode::kNotFound, text + " went away meanwhile");
-  return *found;
+  if (found != nullptr) return *found;
+  return revision_not_found("there is no revision " + text + " on this host", known);
 }
 
 Status require_revisions(const SnapshotStore& snapshots, const std::vector<std::string>& names) {
