@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
 #include "agent/store/keys.h"
 #include "protocol/records.h"
@@ -363,21 +362,6 @@ Result<HostState> SnapshotStore::load_state(const SnapshotId& id) const {
     if (const auto walked = walk(resource.paths, keep); !walked)
       return Failure(walked.error().within("snapshot " + id.short_str()));
   return state;
-}
-
-Result<std::vector<std::string>> SnapshotStore::missing_paths(const HostState& state) const {
-  std::unordered_map<Digest, bool> asked;
-  std::vector<std::string> missing;
-  for (const auto& [path, node] : state.manifest) {
-    if (node.kind != NodeKind::kFile) continue;
-    auto known = asked.find(node.content);
-    if (known == asked.end()) {
-      ROLLBACK_ASSIGN(const bool stored, blobs_.has(node.content));
-      known = asked.emplace(node.content, stored).first;
-    }
-    if (!known->second) missing.push_back(path);
-  }
-  return missing;
 }
 
 }  // namespace rollback

@@ -26,7 +26,7 @@ inline constexpr std::size_t kMaxSnapshotPaths = 1'000'000;
 class SnapshotStore {
  public:
   SnapshotStore(Database& database, BlobStore& blobs)
-      : database_(database), blobs_(blobs), scans_(database, blobs) {}
+      : database_(database), scans_(database, blobs) {}
 
   // Held by whoever puts contents and trees, from before the first of them until record(): nothing
   // that was put, or found to be stored already, is removed meanwhile, although no revision refers
@@ -100,15 +100,12 @@ class SnapshotStore {
   // `node` is nullptr for what is listed and not stored. Errors as of load_state().
   using VisitPath = std::function<Status(const std::string& path, const Node* node)>;
   Status walk(const std::vector<ManagedPath>& paths, const VisitPath& visit) const;
-  // Paths of `state` whose contents the store lacks or knows to be damaged.
-  Result<std::vector<std::string>> missing_paths(const HostState& state) const;
 
  private:
   Status walk_tree(const Digest& tree, const std::string& path, std::size_t& entries,
                    const VisitPath& visit) const;
 
   Database& database_;
-  BlobStore& blobs_;
   ScanCache scans_;
   std::atomic<std::uint64_t> version_ = 0;
   std::atomic<std::uint64_t> removals_ = 0;

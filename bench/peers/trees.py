@@ -2,7 +2,7 @@
 """The trees that are snapshotted: Debian packages with all they depend on, unpacked and not configured.
 
   usr    /usr of a small server: about 9,000 files, 230 MB
-  large  more than 100,000 files and 2 GB: headers, scripts, libraries, icons, documentation
+  large  more than 100,000 files and 2 GB: headers, scripts, libraries, symbols
 They are kept beside the images of the test hosts. A tree under its final name is complete; it is copied before
 anything is changed in it.
 """

@@ -67,6 +67,14 @@ inline Status put_contents(const Sample& sample, SnapshotStore& store, BlobStore
   return store.put_tree(sample.outer);
 }
 
+// Paths of files whose contents the store lacks or knows to be damaged.
+inline std::vector<std::string> missing_paths(const HostState& state, const BlobStore& blobs) {
+  std::vector<std::string> missing;
+  for (const auto& [path, node] : state.manifest)
+    if (node.kind == NodeKind::kFile && !blobs.has(node.content).value()) missing.push_back(path);
+  return missing;
+}
+
 inline RevisionName sample_release(const std::string& label) {
   return RevisionName::of_release(ReleaseLabel::parse(label).value(), 0);
 }
