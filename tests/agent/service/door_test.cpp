@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/door.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "tests/agent/service/door_fixture.h"
 
 namespace rollback {
@@ -104,6 +107,39 @@ TEST_F(DoorTest, RefusesLabelsThatNameNoVersion) {
     EXPECT_EQ(end.exit_code, ExitCode::kUsage) << label;
   }
   EXPECT_TRUE(snapshots_.revisions().value().empty());
+}
+
+// Its answer would outgrow what a connection may hold, and the run waits for nobody to read it.
+TEST_F(DoorTest, ARunTellsALongPlanInPartAndPlanTellsItWhole) {
+  const std::size_t links = 10'050;
+  const auto many = tree_.path() / "etc/app/many";
+  std::filesystem::create_directories(many);
+  for (std::size_t i = 0; i < links; ++i)
+    std::filesystem::create_symlink("nowhere", many / std::to_string(i));
+  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
+            ExitCode::kDone);
+  std::filesystem::remove_all(many);
+
+  const auto ask = [&](const CommandBody& body) {
+    std::vector<ReplyBody> replies;
+    EXPECT_TRUE(send(kRoot, command(body)));
+    EXPECT_EQ(end(nullptr, &replies).exit_code, ExitCode::kDone);
+    return replies;
+  };
+  const auto steps = [](const std::vector<ReplyBody>& replies) {
+    return std::ranges::count_if(
+        replies, [](const auto& it) { return std::holds_alternative<PlanStep>(it); });
+  };
+  RollbackRequest back;
+  back.to = "v1.0.0";
+  back.dry_run = true;
+  const auto told = ask(back);
+  EXPECT_EQ(steps(told), 10'000);
+  EXPECT_TRUE(std::ranges::any_of(told, [](const auto& it) {
+    const auto* const line = std::get_if<Line>(&it);
+    return line != nullptr && line->text.starts_with("51 more steps are not listed here");
+  }));
+  EXPECT_EQ(steps(ask(PlanRequest{"v1.0.0", false})), static_cast<std::ptrdiff_t>(links + 1));
 }
 
 }  // namespace
