@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The sample application on one host: the good release answers, the broken one does what the demo needs."""
+import concurrent.futures
 import os
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -12,6 +14,17 @@ import install  # noqa: E402
 from hosts import Fleet  # noqa: E402
 
 MANAGED = ("/etc/nginx", "/etc/shop", "/etc/systemd/system", "/opt/shop", "/srv/queue")
+
+
+class Build(unittest.TestCase):
+    def test_who_builds_at_the_same_time_gets_whole_binaries(self):
+        def built(folder):
+            install.build(folder)
+            return [(folder / release / "shop").read_bytes() for release in ("v2.4.1", "v2.5.0")]
+
+        with tempfile.TemporaryDirectory() as scratch, concurrent.futures.ThreadPoolExecutor() as pool:
+            first, *others = pool.map(built, [Path(scratch)] * 3)
+            self.assertTrue(all(other == first for other in others))
 
 
 class Shop(unittest.TestCase):

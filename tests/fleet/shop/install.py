@@ -14,6 +14,7 @@ A release is releases/NAME/root (files, 0644 root root unless told otherwise) an
   r PATH                    removed, with everything below
 """
 import argparse
+import fcntl
 import os
 import shutil
 import sys
@@ -100,10 +101,16 @@ def apply_line(target, binary, line):
         raise FleetError(f"manifest line {line!r}: {letter!r} is none of f d b l a x r")
 
 
-def build():
-    """Both binaries of the shop; a no-op of a tenth of a second when nothing changed."""
-    run("cmake", "-S", HERE, "-B", BUILD, "-G", "Ninja")
-    run("ninja", "-C", BUILD)
+def build(folder=BUILD):
+    """Both binaries of the shop; a no-op of a tenth of a second when nothing changed.
+
+    The linker writes in place: who builds at the same time waits, so that nobody installs half of a binary.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run("cmake", "-S", HERE, "-B", folder, "-G", "Ninja")
+        run("ninja", "-C", folder)
 
 
 def install(release, root):
