@@ -49,18 +49,19 @@ Status check_emptied(const PreflightInput& input) {
 }
 
 // Nothing that cannot be opened has flags: absent paths, links, sockets.
-Status check_flags(const Directory& root, const std::string& path) {
-  ROLLBACK_ASSIGN(const auto stat, find_live(root, path));
+Status check_flags(LiveParents& parents, const std::string& path) {
+  ROLLBACK_ASSIGN(const auto stat, parents.find(path));
   if (!stat) return {};
+  ROLLBACK_ASSIGN(const Directory* parent, parents.of(path));
+  const auto name = name_in_parent(path);
   long flags = 0;
   int result = 0;
   if (stat->type == FileType::kDirectory) {
-    ROLLBACK_ASSIGN(const Directory directory, live_directory(root, path));
-    result = root.calls().ioctl_flags(directory.fd(), flags);
+    ROLLBACK_ASSIGN(const Directory directory, parent->open_directory(name, Crossing::kAllow));
+    result = parent->calls().ioctl_flags(directory.fd(), flags);
   } else if (stat->type == FileType::kRegular) {
-    ROLLBACK_ASSIGN(const ParentOf parent, live_parent(root, path));
-    ROLLBACK_ASSIGN(const File file, parent.directory.open_file(parent.name));
-    result = root.calls().ioctl_flags(file.fd(), flags);
+    ROLLBACK_ASSIGN(const File file, parent->open_file(name));
+    result = parent->calls().ioctl_flags(file.fd(), flags);
   }
   if (result < 0) return {};  // a file system without flags
   const bool immutable = (flags & FS_IMMUTABLE_FL) != 0;
@@ -71,18 +72,20 @@ Status check_flags(const Directory& root, const std::string& path) {
 }
 
 Status check_all_flags(const PreflightInput& input) {
-  std::set<std::string> paths;
+  LiveParents parents(input.root);
+  std::string parent;  // of the step before: neighbours come in a row
   for (const auto& step : input.plan.steps) {
     if (step.phase != StepPhase::kCommit) continue;
-    paths.insert(step.subject);
-    paths.insert(parent_of(step.subject));
+    ROLLBACK_TRY(check_flags(parents, step.subject));
+    if (parent_of(step.subject) == parent) continue;
+    parent = parent_of(step.subject);
+    ROLLBACK_TRY(check_flags(parents, parent));
   }
   for (const auto& stage : input.stages.paths()) {
     const auto home = parent_of(stage);  // made by the first run on its mount
     ROLLBACK_ASSIGN(const auto found, find_live(input.root, home));
-    paths.insert(found ? home : parent_of(home));
+    ROLLBACK_TRY(check_flags(parents, found ? home : parent_of(home)));
   }
-  for (const auto& path : paths) ROLLBACK_TRY(check_flags(input.root, path));
   return {};
 }
 

@@ -108,9 +108,11 @@ class Preparer {
     ROLLBACK_TRY(check_before(deps_));
     ROLLBACK_TRY(check_removed(comparison.plan));
     tell_facts(comparison);
-    std::vector<std::string> paths;
+    std::vector<std::string> paths;  // one of each row of neighbours, which share their mount
     for (const auto& step : comparison.plan.steps)
-      if (step.phase == StepPhase::kCommit) paths.push_back(step.subject);
+      if (step.phase == StepPhase::kCommit &&
+          (paths.empty() || parent_of(paths.back()) != parent_of(step.subject)))
+        paths.push_back(step.subject);
     ROLLBACK_ASSIGN(StageSet stages, StageSet::locate(deps_.root, order_.run, paths));
     ROLLBACK_TRY(check_files({deps_.root, stages, comparison.plan, comparison.origin.state,
                               comparison.target, preview_bytes(comparison)}));

@@ -95,11 +95,15 @@ std::string_view name_in_parent(std::string_view path) noexcept {
 
 Result<const Directory*> LiveParents::of(const std::string& path) {
   auto parent = parent_of(path);
-  if (open_ && parent == path_) return &*open_;
-  open_.reset();
-  ROLLBACK_ASSIGN(open_, live_directory(*root_, parent));
-  path_ = std::move(parent);
-  return &*open_;
+  if (!last_ || parent != path_) {
+    last_.reset();
+    last_ = live_directory(*root_, parent);
+    path_ = std::move(parent);
+  }
+  if (*last_) return &**last_;
+  auto error = last_->error();
+  if (!is_no_directory(error)) last_.reset();  // it may open the next time
+  return Failure(std::move(error));
 }
 
 Result<std::optional<FileStat>> LiveParents::find(const std::string& path) {
@@ -155,6 +159,7 @@ Status StageSet::make() {
     // The lock is ours, so no other run lives here.
     for (const auto& name : old)
       if (!name.starts_with(kKeptPrefix)) ROLLBACK_TRY(stages.remove_tree(name));
+    stages.place_directories_apart();
     ROLLBACK_TRY(stages.make_directory(path.substr(home.size() + 1), 0700));
     ROLLBACK_TRY(stages.sync());
     ROLLBACK_TRY(top.directory.sync());

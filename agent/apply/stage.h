@@ -22,7 +22,8 @@ std::string parent_of(const std::string& path);
 // The open parent of an absolute live path, and its last component. Crosses mounts.
 Result<ParentOf> live_parent(const Directory& root, const std::string& path);
 // The parents of live paths, opened as live_parent() does. Neighbours come in a row, so the last
-// one stays open; whoever removes a directory asks for its parent, which is another.
+// one stays open, or known to be none; whoever makes or removes a directory asks for its parent,
+// which is another.
 class LiveParents {
  public:
   explicit LiveParents(const Directory& root) : root_(&root) {}
@@ -33,8 +34,8 @@ class LiveParents {
 
  private:
   const Directory* root_;
-  std::string path_;  // of what is open
-  std::optional<Directory> open_;
+  std::string path_;
+  std::optional<Result<Directory>> last_;  // of path_
 };
 
 // "nginx.conf" of "/etc/nginx/nginx.conf".
@@ -64,7 +65,7 @@ class StageSet {
   static StageSet of_journal(const Directory& root, std::vector<std::string> stages);
 
   [[nodiscard]] const std::vector<std::string>& paths() const noexcept { return paths_; }
-  // Index of the stage for a path given to locate().
+  // Index of the stage for a path given to locate(), or one that has the same parent.
   [[nodiscard]] std::uint32_t index_of(const std::string& path) const;
   // Makes the directories and removes what earlier runs left beside them, kept ones excepted.
   // Durable.

@@ -80,12 +80,15 @@ class Stager {
     for (const auto& step : input_.plan.steps)
       if (step.phase == StepPhase::kCommit) steps.push_back(&step);
     ROLLBACK_TRY(begin_syncs(steps));
+    std::set<std::string> parents;
+    for (const auto* step : steps) parents.insert(parent_of(step->subject));
+    ops_.reserve(steps.size() + parents.size());  // a directory's time may be one more
     ops_.resize(steps.size());
     for (std::size_t i = 0; i < steps.size(); ++i) ROLLBACK_TRY(add(*steps[i], i));
     ROLLBACK_TRY(writes_.wait());
     ROLLBACK_TRY(check_complete());
     for (const auto& [op, first] : links_) ROLLBACK_TRY(link(*op, *first));
-    add_directory_times();
+    add_directory_times(parents);
     ROLLBACK_TRY(sync());
     return std::move(ops_);
   }
@@ -134,10 +137,7 @@ class Stager {
   }
 
   // Of managed directories in which something moves; the time of others is that of the change.
-  void add_directory_times() {
-    std::set<std::string> touched;
-    for (const auto& op : ops_) touched.insert(parent_of(op.path));
-    ops_.reserve(ops_.size() + touched.size());
+  void add_directory_times(const std::set<std::string>& touched) {
     for (const auto& path : touched) {
       const Node* before = find_directory(input_.live, path);
       const Node* after = find_directory(input_.target, path);
@@ -248,7 +248,10 @@ class Stager {
     ROLLBACK_TRY(apply_meta(stage.calls(), file.fd(), meta, file.path()));
     ROLLBACK_ASSIGN(const FileStat stat, file.stat());
     op.staged = stat.ino;
-    if (!syncs_[op.stage]) ROLLBACK_TRY(file.sync());
+    if (!syncs_[op.stage])
+      ROLLBACK_TRY(file.sync());
+    else if (node.size >= input_.policy.begun_from)
+      ROLLBACK_TRY(file.start_write_back());
     return file.close();
   }
 

@@ -21,6 +21,9 @@ struct SyncPolicy {
   // As many files or directories of one mount are synced at once. So many flushes of the disk take
   // as long as writing what a busy host has not written yet.
   std::size_t at_once_from = 256;
+  // Of what is synced at once, files of as many bytes are handed to the disk as they are written.
+  // Most files are smaller, most bytes are not in them, and each takes a request of its own.
+  std::uint64_t begun_from = 64 << 10U;
   bool operator==(const SyncPolicy&) const = default;
 };
 

@@ -2,6 +2,7 @@
 #include "core/fs/directory.h"
 
 #include <limits.h>
+#include <linux/fs.h>
 
 #include <array>
 #include <cerrno>
@@ -229,6 +230,12 @@ Status Directory::sync(std::string_view path) const {
   if (path.empty() || path == ".") return file_.sync();
   ROLLBACK_ASSIGN(const Directory directory, open_directory(path));
   return directory.sync();
+}
+
+void Directory::place_directories_apart() const {
+  long flags = 0;
+  if (calls_->ioctl_flags(fd(), flags) >= 0 && (flags & FS_TOPDIR_FL) == 0)
+    (void)calls_->ioctl_set_flags(fd(), flags | FS_TOPDIR_FL);
 }
 
 Status Directory::set_meta(std::string_view path, const FileMeta& meta) const {

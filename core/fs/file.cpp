@@ -97,6 +97,12 @@ Status File::resize(std::uint64_t size) const {
   return {};
 }
 
+Status File::start_write_back() const {
+  const int result = beneath::uninterrupted([&] { return calls_->start_write_back(fd_); });
+  if (result < 0) return fail_errno(-result, "write back " + path_);
+  return {};
+}
+
 // Never repeated: after a failure the kernel may have dropped the pages and answer 0 the next time.
 Status File::sync() const {
   if (const int result = calls_->fsync(fd_); result < 0)

@@ -42,6 +42,9 @@ int KernelSyscalls::ftruncate(int fd, off_t size) { return answer(::ftruncate(fd
 int KernelSyscalls::fsync(int fd) { return answer(::fsync(fd)); }
 int KernelSyscalls::fdatasync(int fd) { return answer(::fdatasync(fd)); }
 int KernelSyscalls::syncfs(int fd) { return answer(::syncfs(fd)); }
+int KernelSyscalls::start_write_back(int fd) {
+  return answer(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+}
 ssize_t KernelSyscalls::getdents64(int fd, void* bytes, std::size_t size) {
   return answer(::getdents64(fd, bytes, size));
 }
@@ -93,6 +96,10 @@ int KernelSyscalls::ioctl_flags(int fd, long& flags) {
   const int result = answer(::ioctl(fd, FS_IOC_GETFLAGS, &value));
   if (result >= 0) flags = value;
   return result;
+}
+int KernelSyscalls::ioctl_set_flags(int fd, long flags) {
+  const int value = static_cast<int>(flags);
+  return answer(::ioctl(fd, FS_IOC_SETFLAGS, &value));
 }
 int KernelSyscalls::flock(int fd, int operation) { return answer(::flock(fd, operation)); }
 

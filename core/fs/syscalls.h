@@ -31,6 +31,7 @@ class Syscalls {
   virtual int fsync(int fd) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int syncfs(int fd) = 0;
+  virtual int start_write_back(int fd) = 0;  // sync_file_range(WRITE) of the whole file
   virtual ssize_t getdents64(int fd, void* bytes, std::size_t size) = 0;
   virtual int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) = 0;
   virtual int fstatvfs(int fd, struct statvfs& out) = 0;
@@ -49,7 +50,8 @@ class Syscalls {
   virtual ssize_t fgetxattr(int fd, const char* name, void* bytes, std::size_t size) = 0;
   virtual int fsetxattr(int fd, const char* name, const void* bytes, std::size_t size) = 0;
   virtual int fremovexattr(int fd, const char* name) = 0;
-  virtual int ioctl_flags(int fd, long& flags) = 0;  // FS_IOC_GETFLAGS
+  virtual int ioctl_flags(int fd, long& flags) = 0;     // FS_IOC_GETFLAGS
+  virtual int ioctl_set_flags(int fd, long flags) = 0;  // FS_IOC_SETFLAGS
   virtual int flock(int fd, int operation) = 0;
 };
 
@@ -66,6 +68,7 @@ class KernelSyscalls final : public Syscalls {
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;
+  int start_write_back(int fd) override;
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;
   int fstatvfs(int fd, struct statvfs& out) override;
@@ -85,6 +88,7 @@ class KernelSyscalls final : public Syscalls {
   int fsetxattr(int fd, const char* name, const void* bytes, std::size_t size) override;
   int fremovexattr(int fd, const char* name) override;
   int ioctl_flags(int fd, long& flags) override;
+  int ioctl_set_flags(int fd, long flags) override;
   int flock(int fd, int operation) override;
 };
 

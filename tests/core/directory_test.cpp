@@ -2,6 +2,7 @@
 #include "core/fs/directory.h"
 
 #include <gmock/gmock.h>
+#include <linux/fs.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -216,6 +217,17 @@ TEST_F(DirectoryTest, SyncsItselfAndBelow) {
   EXPECT_TRUE(in_.sync());
   EXPECT_TRUE(in_.sync("sub/deep"));
   EXPECT_EQ(code_of(in_.sync("nothing")), ErrorCode::kNotFound);
+}
+
+TEST_F(DirectoryTest, PlacesDirectoriesApartWhereTheFileSystemCan) {
+  in_.place_directories_apart();
+  long flags = 0;
+  ASSERT_TRUE(in_.make_directory("child", 0700));
+  const auto child = in_.open_directory("child");
+  if (kernel_.ioctl_flags(in_.fd(), flags) < 0 || (flags & FS_TOPDIR_FL) == 0)
+    GTEST_SKIP() << "this file system has no such flag";
+  ASSERT_GE(kernel_.ioctl_flags(child->fd(), flags), 0);
+  EXPECT_EQ(flags & FS_TOPDIR_FL, 0) << "it is not for those below";
 }
 
 TEST_F(DirectoryTest, OpensTheParentOfAPath) {

@@ -58,6 +58,10 @@ int FaultySyscalls::syncfs(int fd) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.syncfs(fd);
 }
+int FaultySyscalls::start_write_back(int fd) {
+  const int fault = enter(Effect::kMutates);
+  return fault != 0 ? fault : below_.start_write_back(fd);
+}
 ssize_t FaultySyscalls::getdents64(int fd, void* bytes, std::size_t size) {
   const int fault = enter(Effect::kReads);
   return fault != 0 ? fault : below_.getdents64(fd, bytes, size);
@@ -132,6 +136,10 @@ int FaultySyscalls::fremovexattr(int fd, const char* name) {
 int FaultySyscalls::ioctl_flags(int fd, long& flags) {
   const int fault = enter(Effect::kReads);
   return fault != 0 ? fault : below_.ioctl_flags(fd, flags);
+}
+int FaultySyscalls::ioctl_set_flags(int fd, long flags) {
+  const int fault = enter(Effect::kMutates);
+  return fault != 0 ? fault : below_.ioctl_set_flags(fd, flags);
 }
 int FaultySyscalls::flock(int fd, int operation) {
   const int fault = enter(Effect::kReads);

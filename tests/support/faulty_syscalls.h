@@ -60,6 +60,7 @@ class FaultySyscalls final : public Syscalls {
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;
+  int start_write_back(int fd) override;
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;
   int fstatvfs(int fd, struct statvfs& out) override;
@@ -79,6 +80,7 @@ class FaultySyscalls final : public Syscalls {
   int fsetxattr(int fd, const char* name, const void* bytes, std::size_t size) override;
   int fremovexattr(int fd, const char* name) override;
   int ioctl_flags(int fd, long& flags) override;
+  int ioctl_set_flags(int fd, long flags) override;
   int flock(int fd, int operation) override;
 
  private:

@@ -16,7 +16,7 @@
 
 namespace rollback {
 
-inline constexpr SyncPolicy kAtOnce{1};
+inline constexpr SyncPolicy kAtOnce{1, 1};
 
 // A host whose /etc/app is one random tree, and another that it is to become.
 class Scene {

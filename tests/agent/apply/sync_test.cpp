@@ -62,16 +62,27 @@ TEST(Durable, MuchIsSyncedAtOnceBetweenTheStepsThatNeedIt) {
   const auto changed = seen.names.begin() + seen.first("renameat2");
   ASSERT_LT(synced, changed);
   EXPECT_EQ(std::count(synced, changed, "fchmod"), 0);
+  // The disk has begun by then.
+  EXPECT_GT(seen.count("start_write_back"), 5);
+  EXPECT_LT(seen.last("start_write_back"), seen.first("syncfs"));
   // Committed: before the journal says so.
   EXPECT_LT(seen.last("renameat2"), seen.last("syncfs"));
   EXPECT_LT(seen.last("syncfs"), seen.last("fdatasync"));
 }
 
+TEST(Durable, TheDiskIsNotAskedToBeginWithEachSmallFile) {
+  Scene scene(kTree, 1, SyncPolicy{1});
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  ASSERT_TRUE(scene.commit(seen.calls()));
+  EXPECT_EQ(seen.count("start_write_back"), 0);
+}
+
 TEST(Durable, LittleIsSyncedOneByOne) {
-  Scene scene(kTree);
+  Scene scene(kTree, 1, SyncPolicy{256, 1});
   Recorded seen(scene, EXT4_SUPER_MAGIC);
   ASSERT_TRUE(scene.commit(seen.calls()));
   EXPECT_EQ(seen.count("syncfs"), 0);
+  EXPECT_EQ(seen.count("start_write_back"), 0);
   EXPECT_GT(seen.count("fsync"), 5);
 }
 
@@ -81,6 +92,7 @@ TEST(Durable, OnAFileSystemThatHidesFailedWritesAllIsSyncedOneByOne) {
   Recorded seen(scene, OVERLAYFS_SUPER_MAGIC);
   ASSERT_TRUE(scene.commit(seen.calls()));
   EXPECT_EQ(seen.count("syncfs"), 0);
+  EXPECT_EQ(seen.count("start_write_back"), 0);
   EXPECT_GT(seen.count("fsync"), 5);
 }
 
@@ -97,6 +109,37 @@ TEST(Durable, AStageThatDidNotReachTheDiskIsNotCommitted) {
   const auto recovered = scene.recover(scene.kernel());
   ASSERT_TRUE(recovered);
   EXPECT_EQ(recovered->decision, Recovery::Decision::kForgotten);
+}
+
+TEST(Durable, AContentThatTheDiskRefusesAtOnceIsNotCommitted) {
+  Scene scene(kTree, 1, kAtOnce);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  seen.fail("start_write_back", 2);
+  const auto committed = scene.commit(seen.calls());
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, ErrorCode::kIo);
+  EXPECT_THAT(seen.names, Not(Contains("renameat2")));
+  EXPECT_EQ(scene.live(), scene.origin());
+}
+
+// Where a deploy has just freed many inodes, ext4 needs seconds to find new ones.
+TEST(Durable, StagesArePlacedApartFromWhatWasDeployed) {
+  Scene scene(kTree);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  ASSERT_TRUE(scene.commit(seen.calls()));
+  long flags = 0;
+  const auto root = scene.host().open(scene.kernel());
+  if (scene.kernel().ioctl_flags(root.fd(), flags) < 0)
+    GTEST_SKIP() << "this file system has no flags";
+  EXPECT_EQ(seen.count("ioctl_set_flags"), 1);
+}
+
+TEST(Durable, AStageThatCannotBePlacedApartServesAsWell) {
+  Scene scene(kTree);
+  Recorded seen(scene, EXT4_SUPER_MAGIC);
+  seen.fail("ioctl_set_flags", 1);
+  EXPECT_TRUE(scene.commit(seen.calls()));
+  EXPECT_EQ(scene.live(), scene.target());
 }
 
 TEST(Durable, ACommitThatDidNotReachTheDiskIsTakenBack) {

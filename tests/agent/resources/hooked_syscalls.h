@@ -37,6 +37,7 @@ class HookedSyscalls final : public Syscalls {
   int fsync(int fd) override { return kernel_.fsync(fd); }
   int fdatasync(int fd) override { return kernel_.fdatasync(fd); }
   int syncfs(int fd) override { return kernel_.syncfs(fd); }
+  int start_write_back(int fd) override { return kernel_.start_write_back(fd); }
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override {
     return kernel_.getdents64(fd, bytes, size);
   }
@@ -82,6 +83,7 @@ class HookedSyscalls final : public Syscalls {
   }
   int fremovexattr(int fd, const char* name) override { return kernel_.fremovexattr(fd, name); }
   int ioctl_flags(int fd, long& flags) override { return kernel_.ioctl_flags(fd, flags); }
+  int ioctl_set_flags(int fd, long flags) override { return kernel_.ioctl_set_flags(fd, flags); }
   int flock(int fd, int operation) override { return kernel_.flock(fd, operation); }
 
  private:
