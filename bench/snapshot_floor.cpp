@@ -58,7 +58,7 @@ std::unique_ptr<rocksdb::DB> open_database(const std::string& path) {
   options.error_if_exists = true;
   options.compression = rocksdb::kNoCompression;
   options.enable_blob_files = true;
-  options.min_blob_size = 4096;
+  options.min_blob_size = 256;
   options.write_buffer_size = kWriteBuffer;
   options.max_write_buffer_number = 2;
   options.max_background_jobs = 2;

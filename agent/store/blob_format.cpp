@@ -99,9 +99,10 @@ Result<std::string_view> pack_blob(std::string_view content, std::string& room, 
     return fail(ErrorCode::kInvalid, fmt::format("a file of {} bytes is too large to be stored "
                                                  "(at most {}); exclude it",
                                                  content.size(), kMaxBlobSize));
-  if (room.size() < kHeaderSize + content.size()) room.resize(kHeaderSize + content.size());
-  // No more room than the content has: what does not shrink is an error here and stays raw.
-  std::size_t size = ZSTD_compressCCtx(compression(), room.data() + kHeaderSize, content.size(),
+  // With room for the worst case zstd need not look at each step whether there is any left.
+  const std::size_t bound = ZSTD_compressBound(content.size());
+  if (room.size() < kHeaderSize + bound) room.resize(kHeaderSize + bound);
+  std::size_t size = ZSTD_compressCCtx(compression(), room.data() + kHeaderSize, bound,
                                        content.data(), content.size(), static_cast<int>(effort));
   const bool raw = ZSTD_isError(size) != 0 || size >= content.size();
   if (raw) size = content.copy(room.data() + kHeaderSize, content.size());

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
-#include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
@@ -21,7 +20,10 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kCacheSize = 2 * kMiB;
 constexpr std::size_t kLargeWriteBuffer = 8 * kMiB;
 constexpr std::size_t kSmallWriteBuffer = 1 * kMiB;
-constexpr std::uint64_t kLargeValue = 4 * kKiB;
+constexpr std::size_t kWriteBlock = 32 * kKiB;  // an idle table holds one or two
+// What tables hold of it is rewritten as they grow; a blob is written once. A first snapshot took
+// 8 % less of the processor than with 4 KiB.
+constexpr std::uint64_t kLargeValue = 256;
 
 rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -35,6 +37,7 @@ rocksdb::ColumnFamilyOptions table_options(const TableSpec& spec,
   options.compression = spec.large_values ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
   options.write_buffer_size = spec.large_values ? kLargeWriteBuffer : kSmallWriteBuffer;
   options.max_write_buffer_number = 2;
+  options.arena_block_size = kWriteBlock;
   options.enable_blob_files = spec.large_values;
   options.min_blob_size = kLargeValue;
   // Whether a content is stored is asked before each that is put; most are not.
@@ -74,7 +77,6 @@ rocksdb::DBOptions database_options() {
   options.verify_sst_unique_id_in_manifest = true;
   options.wal_compression = rocksdb::kNoCompression;  // its recovery had bugs until 7.10.2
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   // Size.
   options.max_open_files = 64;
   options.max_file_opening_threads = 1;

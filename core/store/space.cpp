@@ -20,7 +20,7 @@ constexpr int kSingleDeletion = 0x7;
 constexpr int kBlobIndex = 0x11;
 // The head of a record in a blob file (db/blob/blob_log_format.h); its key stands there again.
 constexpr std::uint64_t kRecordHead = 32;
-// Entries of one step: a few MiB, because values below 4 KiB come with their keys.
+// Entries of one step: a few MiB, because small values come with their keys.
 constexpr std::size_t kStep = 1024;
 
 std::uint64_t take_varint(std::string_view& bytes) {
