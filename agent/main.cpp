@@ -98,11 +98,14 @@ Status decide_files(const Directory& root, const Directory& state) {
 }
 
 struct Workers {
-  explicit Workers(const Clock& clock)
+  Workers(const Clock& clock, const Database& database)
       : probes("probes", clock),
         queries("queries", clock),
         transfers("transfers", clock),
-        runs("runs", clock) {}
+        runs("runs", clock, kMostQueued, [&database] {
+          database.forget_cached();
+          release_free_memory();
+        }) {}
   Worker probes;
   Worker queries;
   Worker transfers;
@@ -152,7 +155,7 @@ Status serve(const Arguments& arguments) {
   Outbox outbox([&poller] { poller.wake(); });
   ScrubDesk scrubs(*database, clock);  // outlives the jobs of the workers, which look at it
   Pruner pruner(store.retention, clock, [](const std::string& text) { spdlog::warn("{}", text); });
-  Workers workers(clock);
+  Workers workers(clock, *database);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
   Host host{

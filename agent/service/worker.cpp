@@ -5,12 +5,15 @@
 
 #include <utility>
 
-#include "core/memory.h"
-
 namespace rollback {
 
-Worker::Worker(std::string name, const Clock& clock, std::size_t max_queued)
-    : name_(std::move(name)), clock_(clock), max_queued_(max_queued), thread_([this] { loop(); }) {}
+Worker::Worker(std::string name, const Clock& clock, std::size_t max_queued,
+               std::function<void()> rest)
+    : name_(std::move(name)),
+      clock_(clock),
+      max_queued_(max_queued),
+      rest_(std::move(rest)),
+      thread_([this] { loop(); }) {}
 
 void Worker::stop() {
   {
@@ -59,7 +62,7 @@ void Worker::loop() {
     lock.unlock();
     running_->run();
     running_->run = nullptr;
-    release_free_memory();  // what the job took
+    rest_();
     lock.lock();
     running_.reset();
   }

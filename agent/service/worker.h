@@ -12,13 +12,18 @@
 #include <thread>
 
 #include "core/clock.h"
+#include "core/memory.h"
 #include "core/result.h"
 
 namespace rollback {
 
+inline constexpr std::size_t kMostQueued = 16;
+
 class Worker {
  public:
-  Worker(std::string name, const Clock& clock, std::size_t max_queued = 16);
+  // `rest` comes after each job, to let go of what it took.
+  Worker(std::string name, const Clock& clock, std::size_t max_queued = kMostQueued,
+         std::function<void()> rest = release_free_memory);
   ~Worker() { stop(); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -42,6 +47,7 @@ class Worker {
   const std::string name_;
   const Clock& clock_;
   const std::size_t max_queued_;
+  const std::function<void()> rest_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Job> queue_;

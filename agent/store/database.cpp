@@ -238,6 +238,10 @@ bool Database::resume() {
   return inner_->tables->resume().has_value();
 }
 
+void Database::forget_cached() const {
+  if (inner_->tables) inner_->tables->forget_cached();
+}
+
 Database::Extent Database::extent(Table table) const {
   if (!inner_->tables) return {};
   const auto found = inner_->tables->extent(index_of(table));

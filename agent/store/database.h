@@ -104,6 +104,8 @@ class Database {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] Extent extent(Table table) const;
+  // As Tables has it: for when a job is over.
+  void forget_cached() const;
 
  private:
   struct Inner;

@@ -2,6 +2,8 @@
 #include "core/store/tables.h"
 
 #include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
 
@@ -255,6 +257,16 @@ Tables::Extent Tables::extent(std::size_t table) const {
   return {ask(Names::kEstimateNumKeys), ask(Names::kLiveSstFilesSize) +
                                             ask(Names::kLiveBlobFileSize) +
                                             ask(Names::kCurSizeAllMemTables)};
+}
+
+// All tables share one cache.
+void Tables::forget_cached() const {
+  for (auto* const handle : inner_->rocks.tables) {
+    if (handle == nullptr) continue;
+    const auto factory = inner_->rocks.db->GetOptions(handle).table_factory;
+    const auto* const blocks = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    if (blocks != nullptr && blocks->block_cache) return blocks->block_cache->EraseUnRefEntries();
+  }
 }
 
 bool Tables::is_only_read() const noexcept { return inner_->only_read.has_value(); }

@@ -22,8 +22,8 @@ namespace rollback {
 
 struct TableSpec {
   std::string name;           // stored: never rename
-  bool large_values = false;  // values of 4 KiB and more go to blob files, which are rewritten
-                              // only by give_space_back()
+  bool large_values = false;  // values of 256 bytes and more go to blob files, which are
+                              // rewritten only by give_space_back()
 };
 
 struct TablesSpec {
@@ -87,6 +87,10 @@ class Tables {
     std::uint64_t bytes = 0;  // as stored
   };
   [[nodiscard]] Extent extent(std::size_t table) const;
+
+  // Blocks that were kept for the next reader: they lie all over the heap, and a few of them hold
+  // much of what a large job has freed.
+  void forget_cached() const;
 
   [[nodiscard]] bool is_only_read() const noexcept;
   [[nodiscard]] bool is_stopped() const noexcept;  // a write failed

@@ -76,5 +76,16 @@ TEST(Worker, RunsWhatIsQueuedInOrderBeforeItEnds) {
   EXPECT_THAT(ran, ElementsAre(1, 2, 3));
 }
 
+TEST(Worker, LetsGoAfterEachJob) {
+  const FakeClock clock;
+  std::vector<int> ran;
+  {
+    Worker worker("test", clock, 2, [&ran] { ran.push_back(0); });
+    for (int i = 1; i <= 2; ++i)
+      ASSERT_TRUE(worker.post({"job", std::chrono::seconds(1), [&ran, i] { ran.push_back(i); }}));
+  }
+  EXPECT_THAT(ran, ElementsAre(1, 0, 2, 0));
+}
+
 }  // namespace
 }  // namespace rollback

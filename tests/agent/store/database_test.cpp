@@ -110,6 +110,8 @@ TEST_F(DatabaseTest, KeepsWhatWasWrittenAcrossAReopen) {
   EXPECT_EQ(database->get(Table::kEvents, "a").value(), "");
   EXPECT_FALSE(database->has(Table::kRuns, "a").value());
   EXPECT_TRUE(database->has(Table::kEvents, "a").value());
+  database->forget_cached();
+  EXPECT_EQ(database->get(Table::kRuns, "b").value(), "2");
 }
 
 TEST_F(DatabaseTest, IsReadableByItsOwnerOnly) {
