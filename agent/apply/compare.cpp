@@ -31,7 +31,7 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   const auto lacking = settle_accounts(result.target, owners, target.name.str());
   TreeSink sink;
   ROLLBACK_ASSIGN(result.origin.state, capture(deps.root, deps.resources, sink, deps.readers, {},
-                                               &result.target.snapshot));
+                                               {.target = &result.target.snapshot}));
   result.origin.trees = sink.take();
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),

@@ -130,10 +130,10 @@ Status TreeSink::put_tree(Tree, const Digest&, std::string bytes) {
 Result<HostState> capture(const Directory& root, const Resources& resources, ContentSink& sink,
                           ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
-                          const Snapshot* target, RememberingSink* memory) {
+                          const CaptureOptions& options) {
   ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(root));
-  CaptureSession session(root, owners, sink, memory, readers, progress);
-  Capture capture(session, resources, target);
+  CaptureSession session(root, owners, sink, options, readers, progress);
+  Capture capture(session, resources, options.target);
   HostState state;
   for (const auto& resource : resources) {
     ROLLBACK_ASSIGN(auto snapshot, capture.resource(*resource));

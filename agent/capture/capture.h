@@ -78,20 +78,26 @@ struct CaptureProgress {
 // Staging directories (kStageName at any level) are never captured.
 inline constexpr std::string_view kStageName = ".rollback";
 
+struct CaptureOptions {
+  // The release this capture is to be compared with. What a resource owns follows from live
+  // configuration (an nginx that refers to another certificate owns another file), so paths that
+  // only the target's record of the same resource holds are captured too and both ends can be
+  // compared.
+  const Snapshot* target = nullptr;
+  // The sink itself when it remembers, else nullptr.
+  RememberingSink* memory = nullptr;
+  // False leaves the manifest empty, for whom the content root is enough. So does a memory: what is
+  // below an unchanged directory is not looked up only to be listed.
+  bool manifest = true;
+};
+
 // `root` is what the resources' Platform has. `readers` read the files. `progress` may be empty; it
 // is called after each file.
-//
-// `target`: the release this capture is to be compared with. What a resource owns follows from live
-// configuration (an nginx that refers to another certificate owns another file), so paths that only
-// the target's record of the same resource holds are captured too and both ends can be compared.
-//
-// `memory`: the sink itself when it remembers, else nullptr. With a memory the manifest stays
-// empty: what is below an unchanged directory is not looked up only to be listed.
 Result<HostState> capture(const Directory& root,
                           const std::vector<std::unique_ptr<Resource>>& resources,
                           ContentSink& sink, ReadPool& readers,
                           const std::function<void(const CaptureProgress&)>& progress,
-                          const Snapshot* target = nullptr, RememberingSink* memory = nullptr);
+                          const CaptureOptions& options = {});
 
 // Every configured path and unit exists: what `snapshot` and `config check` ask before they go on.
 // kNotFound names the first that is absent and the line that configures it.

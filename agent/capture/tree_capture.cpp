@@ -141,7 +141,7 @@ class TreeCapture {
   }
 
   void note_node(const std::string& path, const Node& node) {
-    if (session_.memory == nullptr) session_.manifest[path] = node;
+    if (session_.lists_paths) session_.manifest[path] = node;
   }
 
   void note_links(const FileStat& stat, const std::string& path) {

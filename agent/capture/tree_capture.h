@@ -21,12 +21,13 @@ namespace rollback {
 // What all paths of one capture share.
 struct CaptureSession {
   CaptureSession(const Directory& root_in, const OwnerNames& owners_in, ContentSink& sink_in,
-                 RememberingSink* memory_in, ReadPool& readers_in,
+                 const CaptureOptions& options, ReadPool& readers_in,
                  const std::function<void(const CaptureProgress&)>& progress_in)
       : root(root_in),
         owners(owners_in),
         sink(sink_in),
-        memory(memory_in),
+        memory(options.memory),
+        lists_paths(options.manifest && memory == nullptr),
         readers(readers_in),
         progress(progress_in) {}
 
@@ -34,11 +35,12 @@ struct CaptureSession {
   const OwnerNames& owners;
   ContentSink& sink;  // its contents from the pool's threads
   RememberingSink* memory;
+  bool lists_paths;
   ReadPool& readers;
   const std::function<void(const CaptureProgress&)>& progress;
   CaptureProgress done;
   std::size_t entries = 0;
-  Manifest manifest;                                                        // only without a memory
+  Manifest manifest;                                                        // where it lists paths
   std::map<std::pair<std::uint64_t, std::uint64_t>, HardLinkGroup> linked;  // by device and inode
   std::map<std::string, LeftOut> left_out;
 };

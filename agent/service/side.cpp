@@ -33,10 +33,9 @@ Result<Side> load_live(Host& host, const Side* recorded, Stream& stream) {
   teller.expect(expected.files, expected.bytes);
   HashingSink sink;
   ROLLBACK_ASSIGN(auto state,
-                  capture(
-                      host.deps.root, host.deps.resources, sink, host.deps.readers,
-                      [&](const CaptureProgress& done) { teller.tell(done.files, done.bytes); },
-                      recorded != nullptr ? &recorded->state.snapshot : nullptr));
+                  capture(host.deps.root, host.deps.resources, sink, host.deps.readers,
+                          [&](const CaptureProgress& done) { teller.tell(done.files, done.bytes); },
+                          {.target = recorded != nullptr ? &recorded->state.snapshot : nullptr}));
   return Side{std::move(state), true};
 }
 

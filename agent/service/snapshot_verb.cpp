@@ -55,8 +55,8 @@ Result<HostState> capture_told(Host& host, StoringSink& sink, Stream& stream) {
     all = done;
     teller.tell(done.files, done.bytes);
   };
-  auto state =
-      capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell, nullptr, &sink);
+  auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell,
+                       {.memory = &sink});
   if (state) host.last_capture = all;
   return state;
 }

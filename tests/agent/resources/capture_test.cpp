@@ -56,6 +56,17 @@ TEST(Capture, RecordsFilesDirectoriesAndLinks) {
   EXPECT_EQ(state->snapshot.resources[0].paths[0].node, state->manifest.at("/etc/shop"));
 }
 
+TEST(Capture, HasTheSameHashesWithoutAManifest) {
+  TestHost host;
+  add_shop(host);
+  const auto whole = host.captured();
+  const auto hashes = host.captured(nullptr, false);
+  ASSERT_TRUE(whole && hashes);
+  EXPECT_TRUE(hashes->manifest.empty());
+  EXPECT_EQ(hashes->id, whole->id);
+  EXPECT_EQ(hashes->content_root, whole->content_root);
+}
+
 TEST(Capture, OfTheSameFilesIsTheSame) {
   TestHost host;
   add_shop(host);

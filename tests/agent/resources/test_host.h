@@ -72,9 +72,10 @@ struct TestHost {
     specs.push_back(std::move(spec));
     return specs.back();
   }
-  Result<HostState> captured(const Snapshot* target = nullptr) {
+  Result<HostState> captured(const Snapshot* target = nullptr, bool manifest = true) {
     ReadPool readers(reading_threads);
-    return capture(root, make_resources(specs, platform()), sink, readers, {}, target);
+    return capture(root, make_resources(specs, platform()), sink, readers, {},
+                   {.target = target, .manifest = manifest});
   }
 };
 

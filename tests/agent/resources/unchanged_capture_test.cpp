@@ -48,7 +48,7 @@ class UnchangedCapture : public testing::Test {
     ReadPool readers(0);
     StoringSink sink(blobs_, snapshots_, now);
     ROLLBACK_ASSIGN(auto state, capture(host_.root, make_resources(host_.specs, host_.platform()),
-                                        sink, readers, {}, nullptr, &sink));
+                                        sink, readers, {}, {.memory = &sink}));
     ROLLBACK_TRY(sink.remember());
     return state;
   }
@@ -216,7 +216,7 @@ TEST_F(UnchangedCapture, WritesNothingWhenItSawNothingNew) {
     int rows = 0;
   } counting(sink);
   ASSERT_TRUE(capture(host_.root, make_resources(host_.specs, host_.platform()), counting, readers,
-                      {}, nullptr, &counting));
+                      {}, {.memory = &counting}));
   EXPECT_EQ(counting.trees, 0);
   EXPECT_EQ(counting.rows, 0);
 }
