@@ -40,10 +40,10 @@ std::string header() {
 }
 
 // What stands before a payload: its length, the CRC of what follows, the hash of the record before.
-std::string frame_of(const Digest& last, std::string_view payload) {
+std::string frame_of(const Digest& last, std::size_t size, std::uint32_t sum) {
   std::string bytes;
-  put_u32(bytes, static_cast<std::uint32_t>(payload.size()));
-  put_u32(bytes, crc32c(payload, crc32c(last.view())));
+  put_u32(bytes, static_cast<std::uint32_t>(size));
+  put_u32(bytes, sum);
   bytes += last.view();
   return bytes;
 }
@@ -142,18 +142,17 @@ Result<Journal> Journal::create(const Directory& state, const JournalBegin& begi
     return fail(ErrorCode::kExists, state.path() + "/" + kFile + " is of an unfinished run");
   ROLLBACK_TRY(remove(state));
   ROLLBACK_ASSIGN(File file, state.create_file(kFile, 0600));
-  const auto payload = encode_journal_record(begin);
-  const auto first = frame_of(Digest(), payload) + payload;
+  Journal journal(state.calls(), std::move(file), Digest(), kHeaderSize);
   const auto written = [&]() -> Status {
-    ROLLBACK_TRY(file.write_all(header() + first));
-    ROLLBACK_TRY(file.data_sync());
+    ROLLBACK_TRY(journal.file_.write_all(header()));
+    ROLLBACK_TRY(journal.append(begin));
     return state.sync();
   }();
   if (!written) {
     (void)remove(state);  // an empty journal would look like a run; the first error is the news
     return Failure(written.error());
   }
-  return Journal(state.calls(), std::move(file), sha256(first), kHeaderSize + first.size());
+  return journal;
 }
 
 Result<std::optional<JournalContent>> Journal::find(const Directory& state) {
@@ -197,12 +196,25 @@ Status Journal::remove(const Directory& state) {
   return state.sync();
 }
 
-Status Journal::append_bytes(std::string_view payload) {
+Status Journal::append_encoded(const std::function<void(const UsePiece&)>& encode) {
   if (poisoned_)
     return fail(ErrorCode::kIo, file_.path() + " failed before and is not written any more");
-  const auto frame = frame_of(last_, payload);
+  std::size_t size = 0;
+  std::uint32_t sum = crc32c(last_.view());
+  encode([&](std::string_view piece) {
+    size += piece.size();
+    sum = crc32c(piece, sum);
+  });
+  if (size > kMaxRecord)
+    return fail(ErrorCode::kUnsupported, "the run changes more than a journal can say");
+  const auto frame = frame_of(last_, size, sum);
+  Hasher hasher;
+  hasher.update(frame);
   auto status = file_.write_all(frame);
-  if (status) status = file_.write_all(payload);
+  encode([&](std::string_view piece) {
+    if (status) status = file_.write_all(piece);
+    hasher.update(piece);
+  });
   if (status) status = file_.data_sync();
   if (!status) {
     // Whether the record is on disk, nobody knows: better that it is not.
@@ -210,10 +222,7 @@ Status Journal::append_bytes(std::string_view payload) {
     (void)calls_->ftruncate(file_.fd(), static_cast<off_t>(size_));
     return status;
   }
-  size_ += frame.size() + payload.size();
-  Hasher hasher;
-  hasher.update(frame);
-  hasher.update(payload);
+  size_ += frame.size() + size;
   last_ = hasher.finish();
   return {};
 }

@@ -5,6 +5,7 @@
 // Needs no store. Format: docs/formats/journal.md. One owner, one thread; the lock excludes others.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,11 +49,12 @@ class Journal {
   // After a failed append nothing more is appended: the file's end is not known any more.
   template <typename Record>
   Status append(const Record& record) {
-    return append_bytes(encode_journal_record(record));
+    return append_encoded([&](const UsePiece& use) { encode_journal_record(record, use); });
   }
 
  private:
-  Status append_bytes(std::string_view payload);
+  // Encodes twice: a record begins with its length and its sum.
+  Status append_encoded(const std::function<void(const UsePiece&)>& encode);
   Journal(Syscalls& calls, File file, Digest last, std::uint64_t size)
       : calls_(&calls), file_(std::move(file)), last_(last), size_(size) {}
   Syscalls* calls_;

@@ -15,21 +15,33 @@ enum class Tag : std::uint8_t { kBegin = 1, kIntent = 2, kPhase = 3, kFilesUndon
 class Writer {
  public:
   static constexpr bool kReads = false;
-  std::string bytes;
+  explicit Writer(const UsePiece& use) : use_(use) {}
 
   template <typename T>
   void number(const T& value) {
     using U = std::make_unsigned_t<T>;
     auto rest = static_cast<U>(value);
     for (std::size_t i = 0; i < sizeof(U); ++i, rest = static_cast<U>(rest >> 7U >> 1U))
-      bytes.push_back(static_cast<char>(rest & 0xffU));
+      bytes_.push_back(static_cast<char>(rest & 0xffU));
   }
-  void flag(const bool& value) { bytes.push_back(value ? '\1' : '\0'); }
+  void flag(const bool& value) { bytes_.push_back(value ? '\1' : '\0'); }
   void text(const std::string& value) {
     number(static_cast<std::uint32_t>(value.size()));
-    bytes += value;
+    raw(value);
   }
-  void raw(std::string_view value) { bytes += value; }
+  void raw(std::string_view value) {
+    bytes_ += value;
+    if (bytes_.size() >= kPiece) give();
+  }
+  void give() {
+    use_(bytes_);
+    bytes_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 256 << 10U;
+  const UsePiece& use_;
+  std::string bytes_;
 };
 
 class Reader {
@@ -212,16 +224,12 @@ void io_phase(Io& io, Phase& phase) {
   io_field(io, phase.time);
 }
 
-// Bytes of a file without its names and extended attributes.
-constexpr std::size_t kUsualFile = 80;
-
 template <typename Body>
-std::string write_record(Tag tag, std::size_t expected, Body body) {
-  Writer writer;
-  writer.bytes.reserve(expected);
+void write_record(Tag tag, const UsePiece& use, Body body) {
+  Writer writer(use);
   writer.number(static_cast<std::uint8_t>(tag));
   body(writer);
-  return std::move(writer.bytes);
+  writer.give();
 }
 
 template <typename Record, typename Body>
@@ -234,22 +242,20 @@ Result<JournalRecord> read_record(Reader& reader, Body body) {
 
 }  // namespace
 
-std::string encode_journal_record(const JournalBegin& begin) {
-  return write_record(Tag::kBegin, 0, [&](Writer& io) { io_begin(io, begin); });
+void encode_journal_record(const JournalBegin& begin, const UsePiece& use) {
+  write_record(Tag::kBegin, use, [&](Writer& io) { io_begin(io, begin); });
 }
 
-std::string encode_journal_record(const JournalIntent& intent) {
-  std::size_t expected = 0;
-  for (const auto& op : intent.files) expected += kUsualFile + op.path.size() + op.slot.size();
-  return write_record(Tag::kIntent, expected, [&](Writer& io) { io_intent(io, intent); });
+void encode_journal_record(const JournalIntent& intent, const UsePiece& use) {
+  write_record(Tag::kIntent, use, [&](Writer& io) { io_intent(io, intent); });
 }
 
-std::string encode_journal_record(const JournalPhase& phase) {
-  return write_record(Tag::kPhase, 0, [&](Writer& io) { io_phase(io, phase); });
+void encode_journal_record(const JournalPhase& phase, const UsePiece& use) {
+  write_record(Tag::kPhase, use, [&](Writer& io) { io_phase(io, phase); });
 }
 
-std::string encode_journal_record(const JournalFilesUndone& undone) {
-  return write_record(Tag::kFilesUndone, 0, [&](Writer& io) { io_texts(io, undone.differs); });
+void encode_journal_record(const JournalFilesUndone& undone, const UsePiece& use) {
+  write_record(Tag::kFilesUndone, use, [&](Writer& io) { io_texts(io, undone.differs); });
 }
 
 Result<JournalRecord> decode_journal_record(std::string_view bytes) {

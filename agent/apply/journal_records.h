@@ -3,6 +3,7 @@
 // is strict: a record that is not exactly as described is kCorrupt.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -65,10 +66,12 @@ struct JournalFilesUndone {
 
 using JournalRecord = std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone>;
 
-std::string encode_journal_record(const JournalBegin& begin);
-std::string encode_journal_record(const JournalIntent& intent);
-std::string encode_journal_record(const JournalPhase& phase);
-std::string encode_journal_record(const JournalFilesUndone& undone);
+// The bytes of a record, in order and in pieces: those of a large run are not held at once.
+using UsePiece = std::function<void(std::string_view)>;
+void encode_journal_record(const JournalBegin& begin, const UsePiece& use);
+void encode_journal_record(const JournalIntent& intent, const UsePiece& use);
+void encode_journal_record(const JournalPhase& phase, const UsePiece& use);
+void encode_journal_record(const JournalFilesUndone& undone, const UsePiece& use);
 Result<JournalRecord> decode_journal_record(std::string_view bytes);
 
 }  // namespace rollback

@@ -176,7 +176,8 @@ TEST_F(JournalTest, LeavesNothingBehindWhenItsFirstRecordDoesNotFit) {
 }
 
 TEST_F(JournalTest, OfARunThatNeverBeganIsRemovedByRecovery) {
-  for (const std::string& torn : {std::string(), std::string("rollback-jour")}) {
+  const std::string header("rollback-journal\2\0\0\0", 20);
+  for (const std::string& torn : {std::string(), std::string("rollback-jour"), header}) {
     directory_.write("journal", torn);
     const auto recovered = recover_files(state_, state_);
     ASSERT_TRUE(recovered) << recovered.error().message;
@@ -194,12 +195,49 @@ TEST_F(JournalTest, HoldsOneRunAtATime) {
   EXPECT_TRUE(Journal::create(state_, begin_record()));
 }
 
+TEST_F(JournalTest, WritesALargeRecordInPieces) {
+  auto intent = intent_record();
+  intent.files.resize(20'000, intent.files.front());
+  std::size_t pieces = 0;
+  encode_journal_record(intent, [&](std::string_view piece) {
+    ++pieces;
+    EXPECT_LT(piece.size(), 1U << 20U);
+  });
+  EXPECT_GT(pieces, 2U);
+  auto journal = Journal::create(state_, begin_record());
+  ASSERT_TRUE(journal && journal->append(intent));
+  const auto found = Journal::find(state_);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->intent, intent);
+}
+
+TEST_F(JournalTest, CutsALargeRecordThatWasNotWrittenToItsEnd) {
+  auto intent = intent_record();
+  intent.files.resize(20'000, intent.files.front());
+  FaultySyscalls calls(kernel_);
+  const auto state = directory_.open(calls);
+  auto journal = Journal::create(state, begin_record());
+  ASSERT_TRUE(journal);
+  const auto before = bytes();
+  int writes = 0;
+  calls.answer = [&](std::string_view call) {
+    return call == "write" && ++writes == 3 ? -ENOSPC : 0;
+  };
+  const auto full = journal->append(intent);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, ErrorCode::kNoSpace);
+  EXPECT_EQ(bytes(), before);
+  EXPECT_FALSE(journal->append(JournalPhase{RunPhase::kUndoing, {}}));
+  EXPECT_EQ(bytes(), before);
+}
+
 TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
   for (const auto& record : {JournalRecord(begin_record()), JournalRecord(intent_record()),
                              JournalRecord(JournalPhase{RunPhase::kDone, {}}),
                              JournalRecord(JournalFilesUndone{{"/etc/x: gone"}})}) {
-    const auto encoded =
-        std::visit([](const auto& it) { return encode_journal_record(it); }, record);
+    std::string encoded;
+    const auto keep = [&](std::string_view piece) { encoded += piece; };
+    std::visit([&](const auto& it) { encode_journal_record(it, keep); }, record);
     ASSERT_EQ(decode_journal_record(encoded), record);
     for (std::size_t size = 0; size < encoded.size(); ++size)
       EXPECT_FALSE(decode_journal_record(encoded.substr(0, size))) << size;
