@@ -105,6 +105,7 @@ class Profile {
 
   void record() {
     if (!need(snapshots_->revisions()).empty()) return;
+    const auto began = clock_.boot();
     StoringSink sink(*blobs_, *snapshots_, clock_.wall());
     const auto state = need(capture(root_, resources_, sink, readers_, {}));
     HistoryEntry entry;
@@ -112,7 +113,8 @@ class Profile {
     (void)need(snapshots_->record(state,
                                   RevisionName::of_release(need(ReleaseLabel::parse(kTo)), 1), true,
                                   clock_.wall(), entry));
-    std::cout << fmt::format("recorded {} paths\n", state.manifest.size());
+    std::cout << fmt::format("recorded {} paths in {:.3f} s\n", state.manifest.size(),
+                             seconds(clock_.boot() - began));
   }
 
   void restore() {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured on one tree. Contenders take turns in every round, and a row compares their medians."""
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +63,14 @@ class TreeBench:
     # -- measuring
 
     def _time(self, work, who, action):
-        """What others left unwritten is written before, so that nobody pays for it."""
+        """Nobody pays for what others left unwritten, or for what borg let go of the page cache."""
         sync_file_system(self.scratch.parent)
+        if work != "restore":
+            trees.measure(self.ours.tree)
         if who is self.ours:
             who.forget_peak()
         took = action()
+        print(f"  {self._named(work)}: {who.name} {took.seconds:.2f} s", file=sys.stderr, flush=True)
         self.seconds.setdefault((work, who.name), []).append(took.seconds)
         self.cpu.setdefault((self._named(work), who.name), []).append(took.cpu)
         if who is self.ours:
