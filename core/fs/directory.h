@@ -43,7 +43,8 @@ class File {
   Status write_all(std::string_view bytes) const;
   Status write_at(std::string_view bytes, std::uint64_t offset) const;  // all of them
   Status resize(std::uint64_t size) const;                              // what it gains is a hole
-  // The disk begins; nothing is durable by it, and a failure is told here or by the sync.
+  // The disk begins; nothing is durable by it, and a failure is told here or by the sync. Where the
+  // call is not known, or a sandbox forbids it, the sync does all the work.
   Status start_write_back() const;
   Status sync() const;       // fsync; an error is final for this file, never retried
   Status data_sync() const;  // fdatasync

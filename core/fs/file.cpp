@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -99,6 +100,7 @@ Status File::resize(std::uint64_t size) const {
 
 Status File::start_write_back() const {
   const int result = beneath::uninterrupted([&] { return calls_->start_write_back(fd_); });
+  if (result == -EPERM || result == -ENOSYS || result == -EOPNOTSUPP) return {};
   if (result < 0) return fail_errno(-result, "write back " + path_);
   return {};
 }

@@ -24,13 +24,14 @@ class Recorded {
     calls_.file_system = file_system;
     calls_.answer = [this](std::string_view call) {
       names.emplace_back(call);
-      return call == fails_ && --fails_at_ == 0 ? -EIO : 0;
+      return call == fails_ && --fails_at_ == 0 ? -error_ : 0;
     };
   }
   // The `number`th call of this name, from 1.
-  void fail(std::string call, int number) {
+  void fail(std::string call, int number, int error = EIO) {
     fails_ = std::move(call);
     fails_at_ = number;
+    error_ = error;
   }
   Syscalls& calls() { return calls_; }
 
@@ -49,6 +50,7 @@ class Recorded {
   FaultySyscalls calls_;
   std::string fails_;
   int fails_at_ = 0;
+  int error_ = EIO;
 };
 
 TEST(Durable, MuchIsSyncedAtOnceBetweenTheStepsThatNeedIt) {
@@ -120,6 +122,18 @@ TEST(Durable, AContentThatTheDiskRefusesAtOnceIsNotCommitted) {
   EXPECT_EQ(committed.error().code, ErrorCode::kIo);
   EXPECT_THAT(seen.names, Not(Contains("renameat2")));
   EXPECT_EQ(scene.live(), scene.origin());
+}
+
+// A container's filter of system calls must not cost a rollback.
+TEST(Durable, WhereTheDiskMayNotBeginAtOnceTheSyncDoesIt) {
+  for (const int refusal : {EPERM, ENOSYS, EOPNOTSUPP}) {
+    Scene scene(kTree, 1, kAtOnce);
+    Recorded seen(scene, EXT4_SUPER_MAGIC);
+    seen.fail("start_write_back", 1, refusal);
+    ASSERT_TRUE(scene.commit(seen.calls())) << refusal;
+    EXPECT_EQ(scene.live(), scene.target());
+    EXPECT_EQ(seen.count("syncfs"), 2);
+  }
 }
 
 // Where a deploy has just freed many inodes, ext4 needs seconds to find new ones.
