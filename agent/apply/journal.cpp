@@ -206,7 +206,10 @@ Status Journal::append_encoded(const std::function<void(const UsePiece&)>& encod
     sum = crc32c(piece, sum);
   });
   if (size > kMaxRecord)
-    return fail(ErrorCode::kUnsupported, "the run changes more than a journal can say");
+    return fail(ErrorCode::kUnsupported,
+                file_.path() +
+                    " has no room in one record for all that the run changes; manage "
+                    "fewer files, or exclude some");
   const auto frame = frame_of(last_, size, sum);
   Hasher hasher;
   hasher.update(frame);

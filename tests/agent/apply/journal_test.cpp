@@ -231,6 +231,18 @@ TEST_F(JournalTest, CutsALargeRecordThatWasNotWrittenToItsEnd) {
   EXPECT_EQ(bytes(), before);
 }
 
+TEST_F(JournalTest, RefusesARecordThatItCouldNotReadAgain) {
+  auto journal = Journal::create(state_, begin_record());
+  ASSERT_TRUE(journal);
+  const auto before = bytes();
+  const std::vector<std::string> lines(8'193, std::string(65'536, 'x'));  // over 2^29 bytes
+  const auto refused = journal->append(JournalFilesUndone{lines});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(bytes(), before);
+  EXPECT_TRUE(journal->append(JournalPhase{RunPhase::kUndoing, {}}));
+}
+
 TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
   for (const auto& record : {JournalRecord(begin_record()), JournalRecord(intent_record()),
                              JournalRecord(JournalPhase{RunPhase::kDone, {}}),
