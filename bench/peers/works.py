@@ -92,8 +92,7 @@ class TreeBench:
         chosen = trees.files_of(self.ours.tree)[::CHANGED]
         copies = self.scratch / "changed"
         floor = Floor(self.scratch, copies, self.options.floor)
-        if not self.ours.releases:
-            self.ours.snapshot()
+        self.ours.snapshot()  # what was restored is new to it, and read
         for number in range(self.options.repeat):
             self._time("unchanged", self.ours, self.ours.snapshot)
             trees.change(chosen, number)
