@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "agent/apply/recovery.h"
+#include "agent/platform/boot_id.h"
 #include "agent/platform/notify.h"
 #include "agent/platform/sd_service_manager.h"
 #include "agent/platform/transient_unit.h"
@@ -70,6 +71,7 @@ struct Systemd {
   std::unique_ptr<SdServiceManager> services;
   TransientUnitRunner programs;
   HostProber prober;
+  SdScopes scopes;
 
   static Result<std::unique_ptr<Systemd>> connect(const Clock& clock, Random& random) {
     ROLLBACK_ASSIGN(auto services, SdServiceManager::connect(clock));
@@ -80,19 +82,20 @@ struct Systemd {
         random(random_in),
         services(std::move(manager)),
         programs(clock, random),
-        prober(*services, programs, clock) {}
+        prober(*services, programs, clock),
+        scopes(clock) {}
 
   RunDeps deps(const Directory& root, const Directory& state, const AgentOptions& options,
                const std::vector<std::unique_ptr<Resource>>& resources, Store& store,
-               ReadPool& readers) {
+               ReadPool& readers, const std::string& boot) {
     return {root,    state,     options,  resources, store.snapshots, store.blobs, store.runs,
-            readers, *services, programs, prober,    clock,           random};
+            readers, *services, programs, prober,    clock,           random,      boot};
   }
 };
 
 // Of a run that a crash ended; usually rollback-recover has done it already.
-Status decide_files(const Directory& root, const Directory& state) {
-  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state));
+Status decide_files(const Directory& root, const Directory& state, const std::string& boot) {
+  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state, boot));
   if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
   return {};
 }
@@ -103,7 +106,7 @@ struct Workers {
         queries("queries", clock),
         transfers("transfers", clock),
         runs("runs", clock, kMostQueued, [&database] {
-          database.forget_cached();
+          database.rest();
           release_free_memory();
         }) {}
   Worker probes;
@@ -136,7 +139,8 @@ Status serve(const Arguments& arguments) {
   ROLLBACK_ASSIGN(const auto loaded, read_configuration(root, arguments.config));
   ROLLBACK_ASSIGN(const auto options, AgentOptions::parse(loaded, arguments.config));
   ROLLBACK_ASSIGN(const auto state, open_state(root, arguments.state));
-  ROLLBACK_TRY(decide_files(root, state));
+  ROLLBACK_ASSIGN(const auto boot, boot_id());
+  ROLLBACK_TRY(decide_files(root, state, boot));
   ROLLBACK_TRY(prove_ready(root, options));
   ROLLBACK_ASSIGN(auto database, Database::open_or_degrade(arguments.state + "/store"));
   if (const auto damage = database->damage(); !damage.empty()) spdlog::error("{}", damage);
@@ -147,8 +151,10 @@ Status serve(const Arguments& arguments) {
   ReadPool readers(std::clamp(std::thread::hardware_concurrency(), 1U, kMostReaders));
   const Platform platform{root, *run_systemd->services, run_systemd->programs};
   const auto resources = make_resources(options.resources, platform);
-  const auto deps = run_systemd->deps(root, state, options, resources, store, readers);
+  const auto deps = run_systemd->deps(root, state, options, resources, store, readers, boot);
   RollbackEngine engine(deps);
+  DeployEngine deploys(deps, engine, run_systemd->scopes);
+  if (const auto resumed = deploys.resume(); !resumed) spdlog::error("{}", resumed.error().message);
   RunHub hub(store.runs, clock);
   Poller poller;
   stop_on_signals(poller);
@@ -158,9 +164,9 @@ Status serve(const Arguments& arguments) {
   Workers workers(clock, *database);
   HealthMonitor health(options.health, probe_systemd->prober, workers.probes, clock);
   const auto on_disk = [&] { return configuration_on_disk(root, arguments.config, loaded); };
-  Host host{
-      identity.host,     deps,      platform, engine,  hub,   health, workers.runs, workers.queries,
-      workers.transfers, *database, scrubs,   on_disk, pruner};
+  Host host{identity.host, deps,   platform,     engine,          deploys,
+            hub,           health, workers.runs, workers.queries, workers.transfers,
+            *database,     scrubs, on_disk,      pruner};
   const Ending ending(workers);
   ZmqContext context;
   ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
@@ -169,8 +175,9 @@ Status serve(const Arguments& arguments) {
       {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stop_asked(); },
        [](const std::string& text) { spdlog::info("{}", text); }},
       std::move(targets), std::move(link));
-  ROLLBACK_TRY(workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15),
-                                  [&] { finish_interrupted(host); }}));
+  ROLLBACK_TRY(
+      workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15) + kLongestConfirm,
+                         [&] { finish_interrupted(host); }}));
   if (const auto resumed = pruner.resume(); !resumed) spdlog::warn("{}", resumed.error().message);
   ROLLBACK_ASSIGN(auto socket, door_options(arguments.socket, options.operators_group));
   socket.takes_descriptors = true;

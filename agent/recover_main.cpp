@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "agent/apply/recovery.h"
+#include "agent/platform/boot_id.h"
 #include "agent/platform/sd_service_manager.h"
 
 namespace rollback {
@@ -26,7 +27,7 @@ Result<Recovery> recover() {
     return nothing;
   }
   if (!state) return Failure(std::move(state).error());
-  return recover_files(root, *state);
+  return recover_files(root, *state, boot_id().value_or(""));
 }
 
 // systemd may have read unit files before they were decided.

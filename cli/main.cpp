@@ -70,8 +70,10 @@ int run(int argc, char** argv) {
   add_globals(app, session);
   add_snapshot(app, session);
   add_readers(app, session);
+  add_deploy(app, session);
   add_rollback(app, session);
   add_runs(app, session);
+  add_lock(app, session);
   add_retention(app, session);
   add_archives(app, session);
   add_config(app, session);

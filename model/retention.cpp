@@ -62,7 +62,8 @@ class Judge {
         entry.action == HistoryAction::kRollback || entry.action == HistoryAction::kUndo;
     if (entry.outcome != RunOutcome::kSucceeded) return;
     if (run) last_origin_ = "run:" + entry.run;
-    if (!run && entry.action != HistoryAction::kSnapshot && entry.action != HistoryAction::kImport)
+    if (!run && entry.action != HistoryAction::kSnapshot &&
+        entry.action != HistoryAction::kDeploy && entry.action != HistoryAction::kImport)
       return;
     for (const auto& name : {entry.from, entry.to})
       if (const auto found = used_.find(name); found != used_.end())

@@ -120,6 +120,8 @@ std::string_view to_string(HistoryAction action) noexcept {
       return "import";
     case HistoryAction::kPrune:
       return "prune";
+    case HistoryAction::kDeploy:
+      return "deploy";
   }
   return "unknown";
 }
@@ -138,6 +140,8 @@ std::string_view to_string(RunOutcome outcome) noexcept {
       return "inconsistent";
     case RunOutcome::kForgotten:
       return "forgotten";
+    case RunOutcome::kFailed:
+      return "failed";
   }
   return "unknown";
 }

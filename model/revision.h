@@ -58,10 +58,12 @@ enum class HistoryAction {
   kUnblock = 7,
   kImport = 8,  // from an archive; where the host is does not change
   kPrune = 9,
+  kDeploy = 10,  // like kSnapshot; what did not end well is recorded as failed
 };
 std::string_view to_string(HistoryAction action) noexcept;
 
 // Numbers are stored. kSucceeded: on target, verified. kRestored: failed and back on origin.
+// kFailed: failed and left as it is, as was asked for.
 enum class RunOutcome {
   kRunning = 1,
   kSucceeded = 2,
@@ -69,6 +71,7 @@ enum class RunOutcome {
   kRestored = 4,
   kInconsistent = 5,
   kForgotten = 6,
+  kFailed = 7,
 };
 std::string_view to_string(RunOutcome outcome) noexcept;
 

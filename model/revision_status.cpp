@@ -27,6 +27,10 @@ class Replay {
       case HistoryAction::kSnapshot:
         if (entry.outcome == RunOutcome::kSucceeded) recorded(entry);
         return;
+      case HistoryAction::kDeploy:  // one that is taken back leaves the host where it was
+        if (entry.outcome == RunOutcome::kSucceeded || entry.outcome == RunOutcome::kFailed)
+          recorded(entry);
+        return;
       case HistoryAction::kRollback:
       case HistoryAction::kUndo:
         if (entry.outcome == RunOutcome::kSucceeded) moved(entry);

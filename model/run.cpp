@@ -27,6 +27,10 @@ std::string_view to_string(RunPhase phase) noexcept {
       return "undoing";
     case RunPhase::kDone:
       return "done";
+    case RunPhase::kDeploying:
+      return "deploying";
+    case RunPhase::kConfirming:
+      return "confirming";
   }
   return "unknown";
 }
@@ -37,6 +41,8 @@ std::string_view to_string(RunKind kind) noexcept {
       return "rollback";
     case RunKind::kUndo:
       return "undo";
+    case RunKind::kDeploy:
+      return "deploy";
   }
   return "unknown";
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ enum class RunPhase {
   kVerified = 9,  // only the last record is missing
   kUndoing = 10,
   kDone = 11,
+  kDeploying = 12,   // a command of somebody else is at work; never in a journal
+  kConfirming = 13,  // on the target; taken back unless somebody confirms it
 };
 std::string_view to_string(RunPhase phase) noexcept;
 
@@ -43,7 +46,7 @@ struct PhaseTime {
   Duration took{};
 };
 
-enum class RunKind { kRollback = 1, kUndo = 2 };
+enum class RunKind { kRollback = 1, kUndo = 2, kDeploy = 3 };
 std::string_view to_string(RunKind kind) noexcept;
 
 struct RunRecord {
@@ -62,6 +65,7 @@ struct RunRecord {
   int exit_code = 0;                  // model/exit_code.h
   std::vector<std::string> findings;  // refusals, why the gate was red, what is inconsistent
   std::vector<PhaseTime> times;
+  std::optional<std::int32_t> command_exit{};  // of a deploy's command; 128 + N: by signal N
 };
 
 }  // namespace rollback

@@ -49,6 +49,7 @@ void write_body(Body to, const rollback::RollbackRequest& from) {
   request.setDryRun(from.dry_run);
   request.setTimeoutNs(from.timeout.count());
   request.setAcceptRemovals(from.accept_removals);
+  request.setConfirmNs(from.confirm.count());
 }
 void write_body(Body to, const rollback::UndoRequest& from) {
   auto request = to.initUndo();
@@ -159,6 +160,28 @@ void write_body(Body to, const rollback::ExportRequest& from) {
 }
 void write_body(Body to, const ImportRequest&) { to.setImport(); }
 
+void write_body(Body to, const rollback::DeployBeginRequest& from) {
+  auto request = to.initDeployBegin();
+  put(request, &DeployBeginRequest::Builder::setLabel, from.label);
+  put(request, &DeployBeginRequest::Builder::setGitRef, from.git_ref);
+  request.setPid(from.pid);
+  request.setTimeoutNs(from.timeout.count());
+  request.setUndo(from.undo);
+}
+void write_body(Body to, const rollback::DeployEndRequest& from) {
+  auto request = to.initDeployEnd();
+  put(request, &DeployEndRequest::Builder::setRun, from.run);
+  request.setAborted(from.aborted);
+  request.setExitCode(from.exit_code);
+}
+
+void write_body(Body to, const RunConfirmRequest& from) {
+  put(to.initRunConfirm(), &RunRequest::Builder::setRun, from.run);
+}
+void write_body(Body to, const rollback::LockRequest& from) {
+  to.initLock().setRelease(from.release);
+}
+
 rollback::VerifyRequest read_request(VerifyRequest::Reader from) {
   return {str(from.getRevision()), from.getAll(),     from.getDeep(),
           from.getRepair(),        from.getRestart(), from.getRate()};
@@ -170,7 +193,16 @@ rollback::PruneRequest read_request(PruneRequest::Reader from) {
 
 rollback::RollbackRequest read_request(RollbackRequest::Reader from) {
   return {str(from.getTo()), from.getDryRun(), Duration(from.getTimeoutNs()),
-          from.getAcceptRemovals()};
+          from.getAcceptRemovals(), Duration(from.getConfirmNs())};
+}
+
+rollback::DeployBeginRequest read_request(DeployBeginRequest::Reader from) {
+  return {str(from.getLabel()), str(from.getGitRef()), from.getPid(), Duration(from.getTimeoutNs()),
+          from.getUndo()};
+}
+
+rollback::DeployEndRequest read_request(DeployEndRequest::Reader from) {
+  return {str(from.getRun()), from.getAborted(), from.getExitCode()};
 }
 
 rollback::PrepareRequest read_request(PrepareRequest::Reader from) {
@@ -252,6 +284,14 @@ std::optional<rollback::CommandBody> read_store_body(CommandBody::Reader from) {
 
 std::optional<rollback::CommandBody> read_run_body(CommandBody::Reader from) {
   switch (from.which()) {
+    case CommandBody::DEPLOY_BEGIN:
+      return read_request(from.getDeployBegin());
+    case CommandBody::DEPLOY_END:
+      return read_request(from.getDeployEnd());
+    case CommandBody::RUN_CONFIRM:
+      return RunConfirmRequest{str(from.getRunConfirm().getRun())};
+    case CommandBody::LOCK:
+      return rollback::LockRequest{from.getLock().getRelease()};
     case CommandBody::RUN_LIST:
       return rollback::RunListRequest{from.getRunList().getLimit()};
     case CommandBody::RUN_SHOW:

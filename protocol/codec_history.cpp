@@ -84,6 +84,8 @@ void write(Run::Builder to, const RunRecord& from) {
   to.setExitCode(from.exit_code);
   put_list(to, &Run::Builder::initFindings, from.findings);
   put_times(to, from.times);
+  to.setCommandEnded(from.command_exit.has_value());
+  to.setCommandExit(from.command_exit.value_or(0));
 }
 
 RunRecord read(Run::Reader from) {
@@ -103,7 +105,32 @@ RunRecord read(Run::Reader from) {
   run.exit_code = static_cast<int>(known_exit_code(from.getExitCode()));
   run.findings = read_strings(from.getFindings());
   run.times = read_times(from);
+  if (from.getCommandEnded()) run.command_exit = from.getCommandExit();
   return run;
+}
+
+void write(Deploy::Builder to, const rollback::Deploy& from) {
+  put(to, &Deploy::Builder::setRun, from.run);
+  put(to, &Deploy::Builder::setGitRef, from.git_ref);
+  to.setUndo(from.undo);
+  to.setScoped(from.scoped);
+  put(to, &Deploy::Builder::setBootId, from.boot_id);
+  to.setDeadlineNs(from.deadline.ns);
+  to.setEnded(from.ended);
+  to.setAborted(from.aborted);
+  to.setExitCode(from.exit_code);
+}
+
+rollback::Deploy read(Deploy::Reader from) {
+  return {read_id<RunId>(from.getRun()),
+          str(from.getGitRef()),
+          from.getUndo(),
+          from.getScoped(),
+          str(from.getBootId()),
+          BootTime{from.getDeadlineNs()},
+          from.getEnded(),
+          from.getAborted(),
+          from.getExitCode()};
 }
 
 void write(PlanStep::Builder to, const rollback::PlanStep& from) {

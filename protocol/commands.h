@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/ids.h"
 #include "model/rollout.h"
+#include "protocol/hold_commands.h"
 #include "protocol/store_commands.h"
 
 namespace rollback {
@@ -42,6 +43,7 @@ struct RollbackRequest {
   bool dry_run = false;
   Duration timeout = std::chrono::minutes(5);
   bool accept_removals = false;
+  Duration confirm{};  // taken back unless it is confirmed within this time; 0: no
 };
 struct UndoRequest {
   std::string run;
@@ -147,7 +149,8 @@ using AnyCommandBody =
                  FleetRollbackRequest, FleetSnapshotRequest, FleetStatusRequest, FleetHealthRequest,
                  FleetRelayRequest, HostListRequest, HostAcceptRequest, HostRejectRequest,
                  HostRemoveRequest, RunResumeRequest, RunUndoRequest, MarkRequest, PruneRequest,
-                 StatsRequest, ExportRequest, ImportRequest>;
+                 StatsRequest, ExportRequest, ImportRequest, DeployBeginRequest, DeployEndRequest,
+                 RunConfirmRequest, LockRequest>;
 
 // What it can be; its special members, each a table of all of these, are compiled once.
 struct CommandBody : AnyCommandBody {

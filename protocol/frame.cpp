@@ -43,6 +43,8 @@ std::string_view name_of(FrameKind kind) noexcept {
       return "host of a rollout";
     case FrameKind::kHost:
       return "host";
+    case FrameKind::kDeploy:
+      return "deploy";
     case FrameKind::kCommand:
       return "command";
     case FrameKind::kEnvelope:

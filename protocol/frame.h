@@ -27,6 +27,7 @@ enum class FrameKind : std::uint16_t {
   kRollout = 8,
   kRolloutHost = 9,
   kHost = 10,
+  kDeploy = 11,
   kCommand = 64,
   kEnvelope = 65,
   kReply = 66,

@@ -176,21 +176,23 @@ Json item(const EventItem& item) {
 }
 
 Json item(const RunRecord& run) {
-  return {{"id", id(run.id)},
-          {"kind", to_string(run.kind)},
-          {"actor", text(run.actor)},
-          {"reason", text(run.reason)},
-          {"from", text(run.from)},
-          {"to", text(run.to)},
-          {"plan_digest", digest(run.plan_digest)},
-          {"started", time(run.started)},
-          {"finished", time(run.finished)},
-          {"phase", to_string(run.phase)},
-          {"outcome", to_string(run.outcome)},
-          {"changed", run.changed},
-          {"exit_code", run.exit_code},
-          {"findings", texts(run.findings)},
-          {"phases", phases(run.times)}};
+  Json json{{"id", id(run.id)},
+            {"kind", to_string(run.kind)},
+            {"actor", text(run.actor)},
+            {"reason", text(run.reason)},
+            {"from", text(run.from)},
+            {"to", text(run.to)},
+            {"plan_digest", digest(run.plan_digest)},
+            {"started", time(run.started)},
+            {"finished", time(run.finished)},
+            {"phase", to_string(run.phase)},
+            {"outcome", to_string(run.outcome)},
+            {"changed", run.changed},
+            {"exit_code", run.exit_code},
+            {"findings", texts(run.findings)},
+            {"phases", phases(run.times)}};
+  if (run.command_exit) json["command_exit"] = *run.command_exit;
+  return json;
 }
 
 Json item(const Prepared& prepared) {

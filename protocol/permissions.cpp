@@ -58,13 +58,17 @@ constexpr auto kTable = std::tuple{
     Row<HostAcceptRequest>{"hosts accept", Effect::kChanges, kNobody, kOps},
     Row<HostRejectRequest>{"hosts reject", Effect::kChanges, kNobody, kOps},
     Row<HostRemoveRequest>{"hosts remove", Effect::kChanges, kNobody, kOps},
-    Row<RunResumeRequest>{"run resume", Effect::kChanges, kNobody, kOps},
+    Row<RunResumeRequest>{"run resume", Effect::kChanges, kOps, kOps},
     Row<RunUndoRequest>{"run undo", Effect::kChanges, kNobody, kOps},
     Row<MarkRequest>{"mark", Effect::kChanges, kOps, kNobody},
     Row<PruneRequest>{"prune", Effect::kChanges, kOps, kNobody},
     Row<StatsRequest>{"stats", Effect::kReads, kOps, kNobody},
     Row<ExportRequest>{"export", Effect::kReads, kOps, kNobody},
     Row<ImportRequest>{"import", Effect::kChanges, kOps, kNobody},
+    Row<DeployBeginRequest>{"deploy begin", Effect::kChanges, kOps, kNobody},
+    Row<DeployEndRequest>{"deploy end", Effect::kChanges, kOps, kNobody},
+    Row<RunConfirmRequest>{"run confirm", Effect::kChanges, kOps, kNobody},
+    Row<LockRequest>{"lock", Effect::kChanges, kOps, kNobody},
 };
 
 constexpr std::size_t kRows = std::tuple_size_v<decltype(kTable)>;

@@ -23,6 +23,7 @@ struct Principal {
   Role role = Role::kStranger;
   std::string name;       // "root (uid 0)", "coordinator", "web1"
   std::uint32_t uid = 0;  // unix door
+  std::uint32_t pid = 0;  // unix door
   std::string key;        // Z85 public key, link
 };
 

@@ -150,6 +150,14 @@ Result<RunRecord> decode_run(std::string_view bytes) {
   return decode<wire::Run>(FrameKind::kRun, bytes);
 }
 
+Result<std::string> encode_deploy(const Deploy& deploy) {
+  return encode<wire::Deploy>(FrameKind::kDeploy, deploy);
+}
+
+Result<Deploy> decode_deploy(std::string_view bytes) {
+  return decode<wire::Deploy>(FrameKind::kDeploy, bytes);
+}
+
 Result<std::string> encode_run_event(const RunEvent& event) {
   return encode<wire::RunEvent>(FrameKind::kRunEvent, event);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "model/deploy.h"
 #include "model/host.h"
 #include "model/plan.h"
 #include "model/revision.h"
@@ -37,6 +38,8 @@ Result<std::string> encode_history_entry(const HistoryEntry& entry);
 Result<HistoryEntry> decode_history_entry(std::string_view bytes);
 Result<std::string> encode_run(const RunRecord& run);
 Result<RunRecord> decode_run(std::string_view bytes);
+Result<std::string> encode_deploy(const Deploy& deploy);
+Result<Deploy> decode_deploy(std::string_view bytes);
 Result<std::string> encode_run_event(const RunEvent& event);
 Result<RunEvent> decode_run_event(std::string_view bytes);
 

@@ -116,6 +116,7 @@ Result<Principal> principal_of(int fd, std::optional<std::uint32_t> operator_gid
     return fail_errno(errno, "credentials of a client");
   Principal principal;
   principal.uid = peer.uid;
+  principal.pid = static_cast<std::uint32_t>(peer.pid);
   principal.name = peer.uid == 0 ? "root (uid 0)" : fmt::format("uid {}", peer.uid);
   bool is_operator = peer.uid == 0 || (operator_gid && peer.gid == *operator_gid);
   if (!is_operator && operator_gid) {

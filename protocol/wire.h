@@ -15,6 +15,7 @@
 #include <string>
 
 #include "model.capnp.h"
+#include "model/deploy.h"
 #include "protocol/frame.h"
 #include "protocol/wire_values.h"
 #include "reply.capnp.h"
@@ -39,6 +40,8 @@ void write(RunEvent::Builder to, const rollback::RunEvent& from);
 rollback::RunEvent read(RunEvent::Reader from);
 void write(Run::Builder to, const RunRecord& from);
 RunRecord read(Run::Reader from);
+void write(Deploy::Builder to, const rollback::Deploy& from);
+rollback::Deploy read(Deploy::Reader from);
 void write(PlanStep::Builder to, const rollback::PlanStep& from);
 rollback::PlanStep read(PlanStep::Reader from);
 void write(Plan::Builder to, const rollback::Plan& from);

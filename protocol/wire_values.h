@@ -28,15 +28,15 @@ struct Last<NodeKind> : LastIs<NodeKind::kSymlink> {};
 template <>
 struct Last<ResourceKind> : LastIs<ResourceKind::kCompose> {};
 template <>
-struct Last<HistoryAction> : LastIs<HistoryAction::kPrune> {};
+struct Last<HistoryAction> : LastIs<HistoryAction::kDeploy> {};
 template <>
-struct Last<RunOutcome> : LastIs<RunOutcome::kForgotten> {};
+struct Last<RunOutcome> : LastIs<RunOutcome::kFailed> {};
 template <>
 struct Last<ReleaseStatus> : LastIs<ReleaseStatus::kInconsistent> {};
 template <>
-struct Last<RunPhase> : LastIs<RunPhase::kDone> {};
+struct Last<RunPhase> : LastIs<RunPhase::kConfirming> {};
 template <>
-struct Last<RunKind> : LastIs<RunKind::kUndo> {};
+struct Last<RunKind> : LastIs<RunKind::kDeploy> {};
 template <>
 struct Last<EventLevel> : LastIs<EventLevel::kError> {};
 template <>

@@ -71,6 +71,7 @@ struct ActiveRun {
   std::vector<ProbeResult> baseline;
   std::uint64_t events = 0;  // number of the last one
   RunBudget budget;
+  Duration confirm{};
   std::optional<BootTime> lease_end;
 };
 

@@ -8,6 +8,7 @@
 
 #include "agent/apply/active_run.h"
 #include "agent/apply/commit.h"
+#include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/undo.h"
 #include "agent/apply/unit_work.h"
@@ -79,6 +80,7 @@ class Execution {
     ROLLBACK_TRY(gate());
     ROLLBACK_TRY(advance(RunPhase::kVerifying, "comparing the host with " + record_.to));
     ROLLBACK_TRY(verify());
+    ROLLBACK_TRY(confirm());
     return advance(RunPhase::kVerified, "verified");
   }
 
@@ -111,6 +113,13 @@ class Execution {
     for (const auto& line : *found) log_.finding(line);
     return fail(ErrorCode::kConflict,
                 fmt::format("{} differences from {} remain", found->size(), record_.to));
+  }
+
+  Status confirm() {
+    if (run_.confirm <= Duration::zero()) return {};
+    ROLLBACK_TRY(begin_confirmation(deps_, run_.journal, run_.confirm, false));
+    ROLLBACK_TRY(advance(RunPhase::kConfirming, confirmation_text(run_.confirm, record_.id)));
+    return await_confirmation(deps_, log_, record_.id, deps_.clock.boot() + run_.confirm);
   }
 
   void succeed() {

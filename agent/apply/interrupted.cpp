@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "agent/apply/active_run.h"
+#include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/recovery.h"
+#include "agent/apply/undo.h"
 #include "agent/apply/unit_work.h"
 #include "model/exit_code.h"
 
@@ -50,6 +52,9 @@ class Finish {
       case Recovery::Decision::kUndone:
         take_units_back();
         break;
+      case Recovery::Decision::kWaiting:
+        wait(journal);
+        break;
       case Recovery::Decision::kFinished:
         // Over, with its outcome stored; or forgotten, and only that is not stored yet.
         if (content_.phase == RunPhase::kDone)
@@ -83,6 +88,24 @@ class Finish {
     return clean_up();
   }
 
+  // The time of a run that is on its target goes on.
+  void wait(Journal& journal) {
+    record_.phase = RunPhase::kConfirming;
+    const auto confirmed = resume_confirmation(deps_, journal, *content_.confirm, log_, record_.id);
+    // Said before the origin is let go, so that another crash finishes it.
+    auto kept = confirmed ? journal.append(JournalPhase{RunPhase::kVerified, deps_.clock.wall()})
+                          : Status(Failure(confirmed.error()));
+    if (kept) return confirm();
+    log_.finding(kept.error().message);
+    (void)journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
+    log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
+    for (const auto& line : stop_for_undo(content_.intent->units, deps_.services)) log_.warn(line);
+    const auto files = undo_files(deps_.root, stages_, content_.intent->files);
+    (void)journal.append(JournalFilesUndone{files.differs});
+    content_.undone = JournalFilesUndone{files.differs};
+    take_units_back();
+  }
+
   void take_units_back() {
     record_.phase = RunPhase::kUndoing;
     const auto& intent = *content_.intent;
@@ -95,7 +118,8 @@ class Finish {
     record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
     record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);
     record_.changed = !restored;
-    record_.findings.emplace_back("the run was interrupted and taken back");
+    if (record_.findings.empty())
+      record_.findings.emplace_back("the run was interrupted and taken back");
     for (const auto& line : differs) log_.finding("not as before the run: " + line);
   }
 
@@ -120,7 +144,7 @@ class Finish {
   }
 
   const RunDeps& deps_;
-  const JournalContent content_;
+  JournalContent content_;
   RunRecord record_;
   StageSet stages_;
   std::uint64_t events_;
@@ -132,7 +156,7 @@ class Finish {
 
 Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps,
                                                         RunListener& listener) {
-  ROLLBACK_ASSIGN(const Recovery recovery, recover_files(deps.root, deps.state));
+  ROLLBACK_ASSIGN(const Recovery recovery, recover_files(deps.root, deps.state, deps.boot_id));
   if (recovery.decision == Recovery::Decision::kNothing) return std::nullopt;
   ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(deps.state));
   ROLLBACK_ASSIGN(auto content, Journal::find(deps.state));

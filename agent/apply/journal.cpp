@@ -170,6 +170,8 @@ Result<std::optional<JournalContent>> Journal::find(const Directory& state) {
       content.phase = phase->phase;
     else if (auto* undone = std::get_if<JournalFilesUndone>(&record))
       content.undone = std::move(*undone);
+    else if (auto* confirm = std::get_if<JournalConfirm>(&record))
+      content.confirm = std::move(*confirm);
     else
       return damaged(state, "it holds two runs");
   }

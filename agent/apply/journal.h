@@ -32,6 +32,7 @@ struct JournalContent {
   std::optional<JournalIntent> intent;
   RunPhase phase = RunPhase::kPlanned;
   std::optional<JournalFilesUndone> undone;
+  std::optional<JournalConfirm> confirm;  // the last one
 };
 
 class Journal {

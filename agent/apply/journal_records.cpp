@@ -10,7 +10,13 @@ namespace rollback {
 namespace {
 
 // Numbers are stored; never reuse one.
-enum class Tag : std::uint8_t { kBegin = 1, kIntent = 2, kPhase = 3, kFilesUndone = 4 };
+enum class Tag : std::uint8_t {
+  kBegin = 1,
+  kIntent = 2,
+  kPhase = 3,
+  kFilesUndone = 4,
+  kConfirm = 5
+};
 
 class Writer {
  public:
@@ -96,6 +102,16 @@ void io_field(Writer& io, const bool& value) { io.flag(value); }
 void io_field(Reader& io, bool& value) { io.flag(value); }
 void io_field(Writer& io, const WallTime& value) { io.number(value.ns); }
 void io_field(Reader& io, WallTime& value) { io.number(value.ns); }
+void io_field(Writer& io, const BootTime& value) { io.number(value.ns); }
+void io_field(Reader& io, BootTime& value) { io.number(value.ns); }
+void io_field(Writer& io, const Duration& value) {
+  io.number(static_cast<std::int64_t>(value.count()));
+}
+void io_field(Reader& io, Duration& value) {
+  std::int64_t ns = 0;
+  io.number(ns);
+  value = Duration(ns);
+}
 void io_field(Writer& io, const Digest& value) { io.raw(value.view()); }
 void io_field(Reader& io, Digest& value) {
   if (auto read = Digest::from_bytes(io.take(Digest::kSize)))
@@ -220,8 +236,16 @@ void io_intent(Io& io, Intent& intent) {
 
 template <typename Io, typename Phase>
 void io_phase(Io& io, Phase& phase) {
-  io_enum(io, phase.phase, RunPhase::kDone);
+  io_enum(io, phase.phase, RunPhase::kConfirming);
   io_field(io, phase.time);
+}
+
+template <typename Io, typename Confirm>
+void io_confirm(Io& io, Confirm& confirm) {
+  io_field(io, confirm.window);
+  io_field(io, confirm.until);
+  io_field(io, confirm.boot_id);
+  io_field(io, confirm.rebooted);
 }
 
 template <typename Body>
@@ -258,6 +282,10 @@ void encode_journal_record(const JournalFilesUndone& undone, const UsePiece& use
   write_record(Tag::kFilesUndone, use, [&](Writer& io) { io_texts(io, undone.differs); });
 }
 
+void encode_journal_record(const JournalConfirm& confirm, const UsePiece& use) {
+  write_record(Tag::kConfirm, use, [&](Writer& io) { io_confirm(io, confirm); });
+}
+
 Result<JournalRecord> decode_journal_record(std::string_view bytes) {
   Reader reader(bytes);
   std::uint8_t tag = 0;
@@ -272,6 +300,8 @@ Result<JournalRecord> decode_journal_record(std::string_view bytes) {
     case Tag::kFilesUndone:
       return read_record<JournalFilesUndone>(reader,
                                              [](auto& io, auto& r) { io_texts(io, r.differs); });
+    case Tag::kConfirm:
+      return read_record<JournalConfirm>(reader, [](auto& io, auto& r) { io_confirm(io, r); });
   }
   return fail(ErrorCode::kCorrupt, "a record of the journal is of an unknown kind");
 }

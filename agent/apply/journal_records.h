@@ -64,7 +64,17 @@ struct JournalFilesUndone {
   bool operator==(const JournalFilesUndone&) const = default;
 };
 
-using JournalRecord = std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone>;
+// Until when the run waits to be confirmed. A reboot begins the time anew, once.
+struct JournalConfirm {
+  Duration window{};
+  BootTime until;  // of the boot `boot_id`
+  std::string boot_id;
+  bool rebooted = false;
+  bool operator==(const JournalConfirm&) const = default;
+};
+
+using JournalRecord =
+    std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone, JournalConfirm>;
 
 // The bytes of a record, in order and in pieces: those of a large run are not held at once.
 using UsePiece = std::function<void(std::string_view)>;
@@ -72,6 +82,7 @@ void encode_journal_record(const JournalBegin& begin, const UsePiece& use);
 void encode_journal_record(const JournalIntent& intent, const UsePiece& use);
 void encode_journal_record(const JournalPhase& phase, const UsePiece& use);
 void encode_journal_record(const JournalFilesUndone& undone, const UsePiece& use);
+void encode_journal_record(const JournalConfirm& confirm, const UsePiece& use);
 Result<JournalRecord> decode_journal_record(std::string_view bytes);
 
 }  // namespace rollback

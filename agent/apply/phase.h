@@ -17,6 +17,7 @@ enum class Resume {
   kUndo = 2,     // idempotent, safe to repeat
   kConfirm = 3,  // only the last records are missing
   kNothing = 4,
+  kWait = 5,  // to be confirmed, or for the time to run out
 };
 
 // No default: a phase without a row does not compile (-Wswitch).
@@ -35,7 +36,10 @@ constexpr std::optional<Resume> resume_after_crash(RunPhase phase) {
       return Resume::kUndo;
     case RunPhase::kVerified:
       return Resume::kConfirm;
+    case RunPhase::kConfirming:
+      return Resume::kWait;
     case RunPhase::kDone:
+    case RunPhase::kDeploying:  // in no journal: its undo is a run of its own
       return Resume::kNothing;
   }
   return std::nullopt;
@@ -44,7 +48,7 @@ constexpr std::optional<Resume> resume_after_crash(RunPhase phase) {
 inline constexpr std::array kEveryPhase = {
     RunPhase::kPlanned,    RunPhase::kPreflight,  RunPhase::kStaged, RunPhase::kQuiescing,
     RunPhase::kCommitting, RunPhase::kActivating, RunPhase::kGating, RunPhase::kVerifying,
-    RunPhase::kVerified,   RunPhase::kUndoing,    RunPhase::kDone};
+    RunPhase::kVerified,   RunPhase::kUndoing,    RunPhase::kDone,   RunPhase::kConfirming};
 
 inline constexpr std::array kTransitions = {
     std::pair{RunPhase::kPlanned, RunPhase::kPreflight},
@@ -55,6 +59,9 @@ inline constexpr std::array kTransitions = {
     std::pair{RunPhase::kActivating, RunPhase::kGating},
     std::pair{RunPhase::kGating, RunPhase::kVerifying},
     std::pair{RunPhase::kVerifying, RunPhase::kVerified},
+    std::pair{RunPhase::kVerifying, RunPhase::kConfirming},
+    std::pair{RunPhase::kConfirming, RunPhase::kVerified},
+    std::pair{RunPhase::kConfirming, RunPhase::kUndoing},
     std::pair{RunPhase::kQuiescing, RunPhase::kUndoing},
     std::pair{RunPhase::kCommitting, RunPhase::kUndoing},
     std::pair{RunPhase::kActivating, RunPhase::kUndoing},
@@ -83,7 +90,9 @@ static_assert(every_phase_has_a_resume());
 // A phase whose crash is undone can be left for the undoing.
 constexpr bool every_undo_is_reachable() {
   return std::all_of(kEveryPhase.begin(), kEveryPhase.end(), [](RunPhase phase) {
-    return resume_after_crash(phase) != Resume::kUndo || may_follow(phase, RunPhase::kUndoing);
+    const auto resume = resume_after_crash(phase);
+    return (resume != Resume::kUndo && resume != Resume::kWait) ||
+           may_follow(phase, RunPhase::kUndoing);
   });
 }
 static_assert(every_undo_is_reachable());

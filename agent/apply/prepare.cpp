@@ -92,7 +92,7 @@ class Preparer {
     result.run.emplace(ActiveRun{std::move(lock), std::move(journal), std::move(stages), record_,
                                  *std::move(intent), std::move(comparison.origin),
                                  std::move(comparison.target), comparison.target_was_red,
-                                 std::move(baseline_), 0, budget_, std::nullopt});
+                                 std::move(baseline_), 0, budget_, order_.confirm, std::nullopt});
     return finished(std::move(result), std::move(comparison));
   }
 

@@ -59,6 +59,13 @@ Result<bool> is_confirmed(const Directory& root, const StageSet& stages,
   return !undone;
 }
 
+// The second reboot within its time is taken for what the run has done to this host.
+bool may_wait(const JournalContent& journal, const std::string& boot_id) {
+  const auto& confirm = journal.confirm;
+  return confirm && journal.intent &&
+         (boot_id.empty() || confirm->boot_id == boot_id || !confirm->rebooted);
+}
+
 Result<Recovery> forget(const Directory& state, StageSet& stages, Recovery found) {
   // Said first: once the stage is gone, its inode numbers mean nothing any more.
   ROLLBACK_ASSIGN(Journal journal, Journal::reopen(state));
@@ -87,7 +94,8 @@ Result<Recovery> take_back(const Directory& root, const Directory& state, const 
 
 }  // namespace
 
-Result<Recovery> recover_files(const Directory& root, const Directory& state) {
+Result<Recovery> recover_files(const Directory& root, const Directory& state,
+                               const std::string& boot_id) {
   Recovery found;
   ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(state));
   ROLLBACK_ASSIGN(const auto journal, Journal::find(state));
@@ -119,6 +127,11 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state) {
   if (confirmed) {
     found.decision = Recovery::Decision::kFinished;
     found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
+    return found;
+  }
+  if (*resume == Resume::kWait && may_wait(*journal, boot_id)) {
+    found.decision = Recovery::Decision::kWaiting;
+    found.message = fmt::format("run {} waits to be confirmed", found.run.str());
     return found;
   }
   if (journal->undone && journal->undone->differs.empty()) {

@@ -13,13 +13,17 @@
 namespace rollback {
 
 struct Recovery {
-  enum class Decision { kNothing, kForgotten, kUndone, kFinished };
+  // kWaiting: on the target, to be confirmed or taken back by the agent.
+  enum class Decision { kNothing, kForgotten, kUndone, kFinished, kWaiting };
   Decision decision = Decision::kNothing;
   RunId run;
   std::string message;         // for the log: what was found and done
   bool units_changed = false;  // unit files were touched: a daemon-reload is due
 };
 
-Result<Recovery> recover_files(const Directory& root, const Directory& state);
+// `boot_id`: of this boot. A run that waits to be confirmed outlives one reboot; "" where that is
+// not known leaves it as it is.
+Result<Recovery> recover_files(const Directory& root, const Directory& state,
+                               const std::string& boot_id = "");
 
 }  // namespace rollback

@@ -47,7 +47,8 @@ struct RollbackEngine::Inner {
 
   RunDeps deps;
   std::optional<ActiveRun> active;
-  mutable std::mutex mutex;  // guards held: other threads ask who holds the host
+  std::optional<RunId> deploy;  // that holds the host between its begin and its end
+  mutable std::mutex mutex;     // guards held: other threads ask who holds the host
   std::optional<RunId> held;
 
   void note_holder() {
@@ -56,6 +57,8 @@ struct RollbackEngine::Inner {
       now = active->record.id;
     } else if (const auto journal = Journal::find(deps.state); journal && *journal) {
       now = (*journal)->begin.run;
+    } else {
+      now = deploy;
     }
     const std::lock_guard lock(mutex);
     held = now;
@@ -142,6 +145,11 @@ Result<PreparedRun> RollbackEngine::prepare(const PrepareOrder& order, RunListen
                                 "run abort {}`",
                                 active->record.id.str(), active->record.to, active->record.actor,
                                 active->record.id.str()));
+  else if (inner_->deploy && inner_->deploy != order.within)
+    prepared = fail(ErrorCode::kBusy,
+                    fmt::format("the deploy {0} holds this host; wait for its end, or end it with "
+                                "`rollbackctl deploy abort {0}`",
+                                inner_->deploy->str()));
   else
     prepared = prepare_run(deps, order, log, record);
 
@@ -188,10 +196,16 @@ Result<RunRecord> RollbackEngine::commit(const RunId& run, const Digest& plan_di
   return record;
 }
 
-Status RollbackEngine::forget(const RunId& run) {
+Status RollbackEngine::forget(const RunId& run, const std::string& why) {
   const Noted noted(*inner_);
   if (!inner_->active || inner_->active->record.id != run) return {};
+  if (!why.empty()) inner_->active->record.findings.push_back(why);
   return inner_->forget();
+}
+
+void RollbackEngine::hold_for(const std::optional<RunId>& deploy) {
+  const Noted noted(*inner_);
+  inner_->deploy = deploy;
 }
 
 std::optional<RunId> RollbackEngine::holder() const {

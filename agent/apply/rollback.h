@@ -36,6 +36,7 @@ struct RunDeps {
   Prober& prober;
   const Clock& clock;
   Random& random;
+  std::string boot_id{};  // of this boot
 };
 
 // What an error of each kind means for the exit code when nothing was changed.
@@ -48,6 +49,11 @@ class RunListener {
   virtual void on_event(const RunId& run, const RunEvent& event) = 0;
   // Waits until `until` or an abort; true means abort. Between phases it is asked with until = now.
   virtual bool wait(BootTime until) = 0;
+  // Waits until somebody confirms the run (true), or until `until` or an abort.
+  virtual bool wait_confirmed(const RunId& /*run*/, BootTime until) {
+    (void)wait(until);
+    return false;
+  }
 };
 
 struct PrepareOrder {
@@ -60,6 +66,8 @@ struct PrepareOrder {
   Duration lease{};                            // 0: none, commit follows at once
   bool accept_removals = false;
   bool dry_run = false;  // plan and preflight; nothing stays behind, no lock is kept
+  Duration confirm{};    // after the gate: taken back unless it is confirmed in time; 0: no
+  RunId within;          // the deploy that it takes back; none usually
 };
 
 struct PreparedRun {
@@ -86,8 +94,11 @@ class RollbackEngine {
   // Quiesce .. outcome of a prepared run. kConflict when the plan digest is another or the host
   // changed since (nothing was touched; prepare again); else the record, whatever its outcome.
   Result<RunRecord> commit(const RunId& run, const Digest& plan_digest, RunListener& listener);
-  Status forget(const RunId& run);  // of a prepared run; unknown is success
-  // The run that holds the host: prepared or (after a crash) unfinished.
+  // Of a prepared run; unknown is success. `why` is kept as a finding.
+  Status forget(const RunId& run, const std::string& why = "");
+  // From here on no run begins but those within this deploy; nullopt ends that.
+  void hold_for(const std::optional<RunId>& deploy);
+  // The run that holds the host: prepared, a deploy, or (after a crash) unfinished.
   [[nodiscard]] std::optional<RunId> holder() const;  // any thread
   // Leases that ran out; call about once a second between runs.
   Status forget_expired();

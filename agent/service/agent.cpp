@@ -14,7 +14,8 @@ namespace {
 
 constexpr Duration kTurn = std::chrono::milliseconds(100);
 constexpr Duration kHealthEvery = std::chrono::seconds(10);
-constexpr Duration kResuming = std::chrono::minutes(15);  // an undo of a crash may be behind it
+// An undo of a crash may be behind it, or a run that waits to be confirmed.
+constexpr Duration kResuming = std::chrono::minutes(15) + kLongestConfirm;
 // Bytes that wait for a client: from when on long answers wait for it, and until when.
 constexpr std::size_t kFull = 4U << 20U;
 constexpr std::size_t kCaughtUp = 1U << 20U;
@@ -106,6 +107,9 @@ void Agent::tick() {
     if (!deps_.host.run_worker.current())
       (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1),
                                         [this] { (void)deps_.host.engine.forget_expired(); }});
+    if (deps_.host.deploys.open() && !deps_.host.hub.running())
+      (void)deps_.host.run_worker.post(
+          {"looking after a deploy", kResuming, [this] { look_after_deploy(deps_.host); }});
   }
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;

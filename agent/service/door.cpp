@@ -77,6 +77,7 @@ bool Door::handle(const Principal& sender, std::string_view envelope, const Dest
   asked.actor = sender.role == Role::kCoordinator ? "coordinator: " + command->actor : sender.name;
   asked.reason = command->reason;
   asked.command = command->id;
+  asked.pid = sender.pid;
   dispatch(*command, {asked, stream, " by " + asked.actor,
                       descriptor ? std::make_shared<Passed>(std::move(descriptor)) : nullptr});
   return true;
@@ -137,6 +138,14 @@ void Door::serve(const StatusRequest&, const Call& call) {
 }
 
 void Door::serve(const RunAbortRequest& request, const Call& call) {
+  const auto open = host_.deploys.open();
+  if (open && !host_.hub.running() && open->run.str().starts_with(request.run))
+    return serve(DeployEndRequest{open->run.str(), true, 0}, call);
+  const auto holder = host_.engine.holder();
+  if (holder && !host_.hub.running() && holder->str().starts_with(request.run))
+    return on_run_thread(
+        "the end of a prepared run" + call.by, kReading, call.stream,
+        [&host = host_, call] { forget_prepared_verb(host, call.asked, *call.stream); });
   run_abort_verb(host_, request, *call.stream);
 }
 
@@ -223,13 +232,45 @@ void Door::serve(const ConfigCheckRequest&, const Call& call) {
 }
 
 void Door::serve(const RollbackRequest& r, const Call& call) {
-  on_run_thread("a rollback to " + r.to + call.by, r.timeout + kBeyondTimeout, call.stream,
+  if (r.confirm < Duration::zero() || r.confirm > kLongestConfirm)
+    return call.stream->fail(ExitCode::kUsage,
+                             Error{ErrorCode::kInvalid, "--confirm-timeout is at most " +
+                                                            format_duration(kLongestConfirm)});
+  on_run_thread("a rollback to " + r.to + call.by, r.timeout + r.confirm + kBeyondTimeout,
+                call.stream,
                 [&host = host_, r, call] { rollback_verb(host, r, call.asked, call.stream); });
 }
 
 void Door::serve(const UndoRequest& r, const Call& call) {
   on_run_thread("an undo" + call.by, r.timeout + kBeyondTimeout, call.stream,
                 [&host = host_, r, call] { undo_verb(host, r, call.asked, call.stream); });
+}
+
+void Door::serve(const RunConfirmRequest& request, const Call& call) {
+  run_confirm_verb(host_, request, *call.stream);
+}
+
+void Door::serve(const RunResumeRequest& r, const Call& call) {
+  on_run_thread("finishing an interrupted run" + call.by, kBeyondTimeout + kLongestConfirm,
+                call.stream, [&host = host_, r, s = call.stream] { run_resume_verb(host, r, s); });
+}
+
+void Door::serve(const LockRequest& r, const Call& call) {
+  if (!r.release)
+    return on_query_thread("lock status", kReading, call.stream,
+                           [&host = host_, s = call.stream] { lock_verb(host, *s); });
+  on_run_thread("breaking the lock" + call.by, kBeyondTimeout + kLongestConfirm, call.stream,
+                [&host = host_, call] { unlock_verb(host, call.asked, *call.stream); });
+}
+
+void Door::serve(const DeployBeginRequest& r, const Call& call) {
+  on_run_thread("the deploy of " + r.label + call.by, kCapturing, call.stream,
+                [&host = host_, r, call] { deploy_begin_verb(host, r, call.asked, call.stream); });
+}
+
+void Door::serve(const DeployEndRequest& r, const Call& call) {
+  on_run_thread("the end of a deploy" + call.by, kCapturing, call.stream,
+                [&host = host_, r, s = call.stream] { deploy_end_verb(host, r, s); });
 }
 
 void Door::serve(const PrepareRequest& r, const Call& call) {

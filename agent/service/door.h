@@ -65,6 +65,11 @@ class Door {
   void serve(const PrepareRequest& request, const Call& call);
   void serve(const CommitRequest& request, const Call& call);
   void serve(const ForgetRequest& request, const Call& call);
+  void serve(const DeployBeginRequest& request, const Call& call);
+  void serve(const DeployEndRequest& request, const Call& call);
+  void serve(const RunConfirmRequest& request, const Call& call);
+  void serve(const RunResumeRequest& request, const Call& call);
+  void serve(const LockRequest& request, const Call& call);
   void serve(const MarkRequest& request, const Call& call);
   void serve(const ExportRequest& request, const Call& call);
   void serve(const ImportRequest& request, const Call& call);

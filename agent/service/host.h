@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/apply/deploy.h"
 #include "agent/apply/rollback.h"
 #include "agent/service/health_monitor.h"
 #include "agent/service/pruner.h"
@@ -15,6 +16,9 @@
 #include "agent/service/worker.h"
 
 namespace rollback {
+
+// The longest time in which a run may be confirmed: whoever holds the host that long hangs.
+inline constexpr Duration kLongestConfirm = std::chrono::hours(1);
 
 struct HostIdentity {
   HostId id;
@@ -45,6 +49,7 @@ struct Host {
   RunDeps deps;            // run thread only, except stores, options, clock and random
   Platform platform;       // run thread only
   RollbackEngine& engine;  // run thread only, except holder()
+  DeployEngine& deploys;   // run thread only, except open()
   RunHub& hub;
   HealthMonitor& health;
   Worker& run_worker;       // captures, plans, runs: whatever touches the host's files or units

@@ -133,7 +133,7 @@ void Link::receive() {
 
 void Link::on_message(const CoordinatorMessage& message) {
   heard_at_ = deps_.clock.boot();
-  const Principal coordinator{Role::kCoordinator, "coordinator", 0, target().server_key};
+  const Principal coordinator{Role::kCoordinator, "coordinator", 0, 0, target().server_key};
   if (!may_send(coordinator, message)) {
     ++malformed_;
     return;

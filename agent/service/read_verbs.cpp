@@ -248,7 +248,7 @@ StatusItem status_of(Host& host, const std::string& link) {
     item.run_phase = host.hub.phase();
   } else if (const auto holder = host.engine.holder()) {
     item.run = holder->str();
-    item.run_phase = RunPhase::kStaged;
+    item.run_phase = host.deploys.open() ? RunPhase::kDeploying : RunPhase::kStaged;
   }
   item.link = link;
   item.uptime = host.deps.clock.boot() - host.identity.started;

@@ -69,6 +69,32 @@ Status RunHub::abort(const RunId& run) {
   return {};
 }
 
+Result<RunId> RunHub::confirm(const std::string& prefix) {
+  RunId run;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!unconfirmed_ || !unconfirmed_->str().starts_with(prefix))
+      return fail(ErrorCode::kNotFound, prefix.empty()
+                                            ? "no run of this host waits to be confirmed"
+                                            : "run " + prefix + " does not wait to be confirmed");
+    run = *std::exchange(unconfirmed_, std::nullopt);
+  }
+  aborted_changed_.notify_all();
+  return run;
+}
+
+bool RunHub::wait_confirmed(const RunId& run, BootTime until) {
+  std::unique_lock lock(mutex_);
+  unconfirmed_ = run;
+  running_ = run;  // also one that an agent before this one began
+  const auto left = until - clock_.boot();
+  if (left.count() > 0)
+    aborted_changed_.wait_for(lock, left, [this] { return aborted_ || !unconfirmed_; });
+  const bool confirmed = !unconfirmed_;
+  unconfirmed_.reset();
+  return confirmed;
+}
+
 std::optional<RunId> RunHub::running() const {
   const std::lock_guard lock(mutex_);
   return running_;

@@ -31,12 +31,15 @@ class RunHub final : public RunListener {
   void forget(const Destination& destination);
   // kNotFound when that run is not running now.
   Status abort(const RunId& run);
+  // The run that waits for it, whose id begins with `prefix`; kNotFound when none does.
+  Result<RunId> confirm(const std::string& prefix);
   [[nodiscard]] std::optional<RunId> running() const;
   [[nodiscard]] RunPhase phase() const;
 
   // RunListener, called from the run thread.
   void on_event(const RunId& run, const RunEvent& event) override;
   bool wait(BootTime until) override;
+  bool wait_confirmed(const RunId& run, BootTime until) override;
 
  private:
   struct Watcher {
@@ -50,6 +53,7 @@ class RunHub final : public RunListener {
   std::optional<RunId> running_;
   RunPhase phase_ = RunPhase::kDone;
   bool aborted_ = false;
+  std::optional<RunId> unconfirmed_;
   std::multimap<RunId, Watcher> watchers_;
 };
 

@@ -118,6 +118,7 @@ void rollback_verb(Host& host, const RollbackRequest& request, const Asked& aske
   order.reason = asked.reason;
   order.timeout = request.timeout;
   order.accept_removals = request.accept_removals;
+  order.confirm = request.confirm;
   order.dry_run = request.dry_run;
   execute(host, order, stream);
 }

@@ -18,6 +18,7 @@ struct Asked {
   std::string actor;
   std::string reason;
   CommandId command;
+  std::uint32_t pid = 0;  // of the process that asks, when it is on this host
 };
 
 // transfer thread
@@ -36,6 +37,18 @@ void rollback_verb(Host& host, const RollbackRequest& request, const Asked& aske
 void undo_verb(Host& host, const UndoRequest& request, const Asked& asked, const StreamPtr& stream);
 void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked, Stream& stream);
 void commit_verb(Host& host, const CommitRequest& request, const StreamPtr& stream);
+void deploy_begin_verb(Host& host, const DeployBeginRequest& request, const Asked& asked,
+                       const StreamPtr& stream);
+void deploy_end_verb(Host& host, const DeployEndRequest& request, const StreamPtr& stream);
+// What holds this host, and letting go of it where nothing live was touched.
+void lock_verb(Host& host, Stream& stream);
+void unlock_verb(Host& host, const Asked& asked, Stream& stream);
+// Forgets a prepared run.
+void forget_prepared_verb(Host& host, const Asked& asked, Stream& stream);
+// Tries again to finish a run that was interrupted.
+void run_resume_verb(Host& host, const RunResumeRequest& request, const StreamPtr& stream);
+// Once a second while a deploy is open: ends one whose end nobody will tell.
+void look_after_deploy(Host& host);
 void forget_verb(Host& host, const ForgetRequest& request, Stream& stream);
 void prune_verb(Host& host, const PruneRequest& request, const Asked& asked,
                 const StreamPtr& stream);
@@ -66,6 +79,7 @@ Result<std::optional<Revision>> deployed_revision(const SnapshotStore& snapshots
 
 // loop thread: answers at once
 void run_abort_verb(Host& host, const RunAbortRequest& request, Stream& stream);
+void run_confirm_verb(Host& host, const RunConfirmRequest& request, Stream& stream);
 StatusItem status_of(Host& host, const std::string& link);
 // What the probes said last, and of a damaged store that this host is degraded.
 HealthItem health_of(const Host& host);

@@ -238,8 +238,8 @@ bool Database::resume() {
   return inner_->tables->resume().has_value();
 }
 
-void Database::forget_cached() const {
-  if (inner_->tables) inner_->tables->forget_cached();
+void Database::rest() const {
+  if (inner_->tables) inner_->tables->rest();
 }
 
 Database::Extent Database::extent(Table table) const {

@@ -105,7 +105,7 @@ class Database {
   };
   [[nodiscard]] Extent extent(Table table) const;
   // As Tables has it: for when a job is over.
-  void forget_cached() const;
+  void rest() const;
 
  private:
   struct Inner;

@@ -14,6 +14,7 @@ namespace {
 // Keys of Table::kRuns begin with what they are; docs/formats/store.md.
 constexpr char kByRun = 'r';   // id -> record
 constexpr char kByTime = 't';  // start, id -> nothing
+constexpr std::string_view kDeployKey = "deploy";
 constexpr std::string_view kMarkKey = "replay-mark";
 constexpr std::size_t kRunIdSize = 6;
 constexpr std::size_t kMinPrefix = 4;
@@ -46,7 +47,7 @@ Result<RunRecord> load_run(const Database& database, std::string_view id) {
 
 }  // namespace
 
-Status RunStore::put(const RunRecord& run) {
+Result<std::vector<Change>> RunStore::changes_of(const RunRecord& run) const {
   ROLLBACK_ASSIGN(auto bytes, encode_run(run));
   std::vector<Change> changes{{Table::kRuns, run_key(run.id), std::move(bytes)},
                               {Table::kRuns, time_key(run), ""}};
@@ -55,6 +56,33 @@ Status RunStore::put(const RunRecord& run) {
   if (known && *known)
     if (const auto before = decode_run(**known); before && time_key(*before) != time_key(run))
       changes.push_back({Table::kRuns, time_key(*before), std::nullopt});
+  return changes;
+}
+
+Status RunStore::put(const RunRecord& run) {
+  ROLLBACK_ASSIGN(const auto changes, changes_of(run));
+  return database_.write(changes, Durability::kSynced);
+}
+
+Status RunStore::put_deploy(const Deploy& deploy, const RunRecord& run) {
+  ROLLBACK_ASSIGN(auto changes, changes_of(run));
+  ROLLBACK_ASSIGN(auto bytes, encode_deploy(deploy));
+  changes.push_back({Table::kMeta, std::string(kDeployKey), std::move(bytes)});
+  return database_.write(changes, Durability::kSynced);
+}
+
+Result<std::optional<Deploy>> RunStore::open_deploy() const {
+  ROLLBACK_ASSIGN(const auto bytes, database_.get(Table::kMeta, std::string(kDeployKey)));
+  if (!bytes) return std::nullopt;
+  auto deploy = decode_deploy(*bytes);
+  if (deploy) return *std::move(deploy);
+  return database_.note_damage(Table::kMeta, std::string(kDeployKey),
+                               deploy.error().within("the open deploy is damaged").message);
+}
+
+Status RunStore::close_deploy(const RunRecord& run) {
+  ROLLBACK_ASSIGN(auto changes, changes_of(run));
+  changes.push_back({Table::kMeta, std::string(kDeployKey), std::nullopt});
   return database_.write(changes, Durability::kSynced);
 }
 

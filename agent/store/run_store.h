@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/store/database.h"
+#include "model/deploy.h"
 #include "model/run.h"
 
 namespace rollback {
@@ -22,6 +23,11 @@ class RunStore {
   Status append_event(const RunId& run, const RunEvent& event);    // buffered
   Result<std::vector<RunEvent>> events(const RunId& run, std::uint64_t from) const;
 
+  // The one deploy that holds the host. Synced; with the run's record in the same write.
+  Status put_deploy(const Deploy& deploy, const RunRecord& run);
+  Result<std::optional<Deploy>> open_deploy() const;
+  Status close_deploy(const RunRecord& run);
+
   struct Mark {
     std::uint64_t epoch = 0;
     std::uint64_t seq = 0;
@@ -30,6 +36,9 @@ class RunStore {
   Status set_replay_mark(const Mark& mark);  // synced
 
  private:
+  // What put() writes.
+  Result<std::vector<Change>> changes_of(const RunRecord& run) const;
+
   Database& database_;
 };
 

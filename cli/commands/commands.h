@@ -17,7 +17,9 @@ void add_snapshot(CLI::App& app, Session& session);
 void add_readers(CLI::App& app, Session& session);    // what only looks, as listed in readers.cpp
 void add_verify(CLI::App& app, Session& session);     // verify; called by add_readers
 void add_rollback(CLI::App& app, Session& session);   // rollback undo
-void add_runs(CLI::App& app, Session& session);       // run list show watch abort
+void add_deploy(CLI::App& app, Session& session);     // deploy, deploy begin end abort
+void add_runs(CLI::App& app, Session& session);       // run list show watch abort confirm resume
+void add_lock(CLI::App& app, Session& session);       // lock status break
 void add_retention(CLI::App& app, Session& session);  // pin unpin block unblock prune
 void add_archives(CLI::App& app, Session& session);   // export import
 void add_config(CLI::App& app, Session& session);     // config check

@@ -87,6 +87,13 @@ Failure no_command(const CLI::App& app, const std::string& token) {
                                           : "did you mean '" + nearest + "'?"));
 }
 
+// `deploy v2.5.0` and `deploy begin` both are.
+bool takes_words(const CLI::App& app) {
+  const auto options = app.get_options();
+  return std::any_of(options.begin(), options.end(),
+                     [](const CLI::Option* option) { return option->get_positional(); });
+}
+
 Failure not_both(const CLI::App& owner, const std::string& option, const CLI::App& command) {
   return fail(ErrorCode::kInvalid,
               fmt::format("'{}' of '{}' and the command '{}' do not go together; '{} --help' lists "
@@ -107,6 +114,7 @@ Status check_arguments(const CLI::App& app, int argc, const char* const* argv) {
       if (subs.empty()) continue;
       const auto sub = std::find_if(subs.begin(), subs.end(),
                                     [&](const CLI::App* each) { return each->check_name(token); });
+      if (sub == subs.end() && takes_words(*current)) continue;
       if (sub == subs.end()) return no_command(*current, token);
       if (!own.empty()) return not_both(*current, own, **sub);
       current = *sub;

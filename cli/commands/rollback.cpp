@@ -67,6 +67,8 @@ void add_rollback(CLI::App& app, Session& session) {
   command->add_flag("--accept-removals", request->accept_removals,
                     "Remove many files that no release recorded");
   add_duration(*command, "--timeout", request->timeout, "Budget of the run (default 5m)");
+  add_duration(*command, "--confirm-timeout", request->confirm,
+               "Go back again unless 'run confirm' comes within this time");
   command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
   command->add_flag("-y,--yes", session.yes, "Do not ask");
   command->callback([&session, request, how] { run_rollback(session, *request, *how); });
@@ -105,10 +107,32 @@ void add_runs(CLI::App& app, Session& session) {
   command->add_option("--from", watch->from, "Number of the first event to show")->type_name("N");
   command->callback([&session, watch] { ask_and_print(session, session.agent(), *watch); });
 
+  auto confirm = std::make_shared<RunConfirmRequest>();
+  command = run->add_subcommand("confirm", "Keep a run that waits for it (--confirm-timeout)");
+  command->add_option("run", confirm->run, "Its id (default: the one that waits)");
+  command->callback([&session, confirm] { ask_and_print(session, session.agent(), *confirm); });
+
+  auto resume = std::make_shared<RunResumeRequest>();
+  command = run->add_subcommand("resume", "Finish a run that was interrupted");
+  command->add_option("run", resume->run, "Its id (default: the one that holds the host)");
+  command->callback([&session, resume] { ask_and_print(session, session.agent(), *resume); });
+
   auto abort = std::make_shared<RunAbortRequest>();
   command = run->add_subcommand("abort", "End a run; it takes back what it changed");
   command->add_option("run", abort->run, "Its id")->required();
   command->callback([&session, abort] { ask_and_print(session, session.agent(), *abort); });
+}
+
+void add_lock(CLI::App& app, Session& session) {
+  auto* lock = app.add_subcommand("lock", "What holds this host");
+  lock->require_subcommand(1);
+  auto* command = lock->add_subcommand("status", "The run or deploy that does");
+  command->callback([&session] { ask_and_print(session, session.agent(), LockRequest{}); });
+  command = lock->add_subcommand("break", "Let go of a host that a prepared run holds");
+  command->add_option("-m,--reason", session.reason, "Why; kept in the run's record")
+      ->type_name("WHY")
+      ->required();
+  command->callback([&session] { ask_and_print(session, session.agent(), LockRequest{true}); });
 }
 
 }  // namespace rollback

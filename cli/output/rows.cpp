@@ -150,6 +150,7 @@ Tone tone_of(RunOutcome outcome) noexcept {
       return Tone::kPlain;
     case RunOutcome::kRefused:
       return Tone::kWarn;
+    case RunOutcome::kFailed:
     case RunOutcome::kRestored:
     case RunOutcome::kInconsistent:
       return Tone::kBad;

@@ -76,7 +76,7 @@ void AgentEndpoint::on_message(const ZmqRouter::Message& message) {
   }
   const HostRecord host = *found;
   const auto decoded = decode_agent_message(message.bytes);
-  const Principal sender{Role::kAgent, host.name, 0, host.public_key};
+  const Principal sender{Role::kAgent, host.name, 0, 0, host.public_key};
   if (!decoded || !may_send(sender, *decoded)) {
     ++refusals_.malformed;
     return;

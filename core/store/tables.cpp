@@ -23,6 +23,8 @@ namespace {
 // file of its own.
 constexpr std::uint64_t kMaxLoggedBulk = 4ULL << 20U;
 
+constexpr std::uint64_t kRestingBytes = 1U << 20U;  // that an idle store may hold to be written
+
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -260,10 +262,19 @@ Tables::Extent Tables::extent(std::size_t table) const {
 }
 
 // All tables share one cache.
-void Tables::forget_cached() const {
-  for (auto* const handle : inner_->rocks.tables) {
+void Tables::rest() const {
+  auto& rocks = inner_->rocks;
+  std::uint64_t unflushed = 0;
+  rocks.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
+  if (unflushed > kRestingBytes && !inner_->only_read && !inner_->stopped) {
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    (void)rocks.db->Flush(options,
+                          rocks.tables);  // the log has it; the next write tells of a fault
+  }
+  for (auto* const handle : rocks.tables) {
     if (handle == nullptr) continue;
-    const auto factory = inner_->rocks.db->GetOptions(handle).table_factory;
+    const auto factory = rocks.db->GetOptions(handle).table_factory;
     const auto* const blocks = factory->GetOptions<rocksdb::BlockBasedTableOptions>();
     if (blocks != nullptr && blocks->block_cache) return blocks->block_cache->EraseUnRefEntries();
   }

@@ -88,9 +88,10 @@ class Tables {
   };
   [[nodiscard]] Extent extent(std::size_t table) const;
 
-  // Blocks that were kept for the next reader: they lie all over the heap, and a few of them hold
-  // much of what a large job has freed.
-  void forget_cached() const;
+  // Between jobs: lets go of the blocks that were kept for the next reader, which lie all over the
+  // heap, so that a few of them hold much of what a large job has freed; and puts what is only in
+  // memory and in the log into tables, where that is much. Waits for nothing.
+  void rest() const;
 
   [[nodiscard]] bool is_only_read() const noexcept;
   [[nodiscard]] bool is_stopped() const noexcept;  // a write failed

@@ -33,6 +33,7 @@ struct RollbackRequest {
   dryRun @1 :Bool;
   timeoutNs @2 :Int64;
   acceptRemovals @3 :Bool;
+  confirmNs @4 :Int64;
 }
 struct UndoRequest {
   run @0 :Text;
@@ -60,11 +61,26 @@ struct PruneRequest {
 struct ExportRequest {
   revision @0 :Text;
 }
+struct DeployBeginRequest {
+  label @0 :Text;
+  gitRef @1 :Text;
+  pid @2 :UInt32;
+  timeoutNs @3 :Int64;
+  undo @4 :Bool;
+}
+struct DeployEndRequest {
+  run @0 :Text;
+  aborted @1 :Bool;
+  exitCode @2 :Int32;
+}
+struct LockRequest {
+  release @0 :Bool;
+}
 struct RunListRequest {
   limit @0 :UInt32;
 }
 struct RunRequest {
-  # show, abort, resume and undo of a run
+  # show, abort, resume, undo and confirm of a run
   run @0 :Text;
 }
 struct RunWatchRequest {
@@ -152,6 +168,10 @@ struct CommandBody {
     stats @32 :Void;
     export @33 :ExportRequest;
     import @34 :Void;
+    deployBegin @35 :DeployBeginRequest;
+    deployEnd @36 :DeployEndRequest;
+    runConfirm @37 :RunRequest;
+    lock @38 :LockRequest;
   }
 }
 

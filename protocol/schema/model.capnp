@@ -121,6 +121,19 @@ struct Run {
   findings @13 :List(Text);
   timePhases @14 :List(UInt8);  # phase and duration of each phase, in two lists of one length
   timeNs @15 :List(Int64);
+  commandEnded @16 :Bool;
+  commandExit @17 :Int32;
+}
+struct Deploy {
+  run @0 :Data;  # 6 bytes
+  gitRef @1 :Text;
+  undo @2 :Bool;
+  scoped @3 :Bool;
+  bootId @4 :Text;
+  deadlineNs @5 :Int64;
+  ended @6 :Bool;
+  aborted @7 :Bool;
+  exitCode @8 :Int32;
 }
 
 struct PlanStep {

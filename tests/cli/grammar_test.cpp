@@ -21,6 +21,7 @@ std::string complaint(std::vector<const char*> arguments) {
   app.add_option("--agent-socket", fixture.session.agent_socket);
   add_snapshot(app, fixture.session);
   add_readers(app, fixture.session);
+  add_deploy(app, fixture.session);
   add_rollback(app, fixture.session);
   add_runs(app, fixture.session);
   add_archives(app, fixture.session);
@@ -54,6 +55,13 @@ TEST(Arguments, ValuesAreNotTakenForCommands) {
   EXPECT_EQ(complaint({"rollback", "--to", "status", "-n"}), "");
   EXPECT_EQ(complaint({"fleet", "verify", "-l", "web1", "v2.4.1"}), "");
   EXPECT_EQ(complaint({"fleet", "hosts", "accept", "web1"}), "");
+}
+
+TEST(Arguments, WhatFollowsTwoDashesIsACommandOfSomebodyElse) {
+  EXPECT_EQ(complaint({"deploy", "v2.5.0", "--", "make", "-n", "--to", "--x"}), "");
+  EXPECT_EQ(complaint({"deploy", "begin", "v2.5.0"}), "");
+  EXPECT_THAT(complaint({"deploy", "v2.5.0", "-m", "--", "make"}), HasSubstr("-m needs a value"));
+  EXPECT_THAT(complaint({"deploy", "--no-undo", "begin", "v2.5.0"}), HasSubstr("'--no-undo'"));
 }
 
 TEST(Arguments, AMistypedCommandNamesTheNearest) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr Role kRoles[] = {Role::kStranger, Role::kOperator, Role::kAgent, Role::kCoordinator};
 
-Principal principal(Role role) { return {role, "somebody", 0, ""}; }
+Principal principal(Role role) { return {role, "somebody", 0, 0, ""}; }
 
 TEST(Permissions, TheWholeMatrixIsFixed) {
   std::string matrix;

@@ -98,6 +98,18 @@ TEST(Records, ComeBackAsTheyWere) {
                           samples::revision_of_git()));
   const auto json = [](ReplyBody body) { return to_json(samples::reply(std::move(body))); };
   EXPECT_EQ(json(*decode_run(*encode_run(samples::run()))), json(samples::run()));
+  auto deploy_run = samples::run();
+  deploy_run.kind = RunKind::kDeploy;
+  deploy_run.outcome = RunOutcome::kFailed;
+  for (const std::int32_t code : {0, 137}) {
+    deploy_run.command_exit = code;
+    EXPECT_EQ(decode_run(*encode_run(deploy_run))->command_exit, code);
+    EXPECT_EQ(json(*decode_run(*encode_run(deploy_run))), json(deploy_run));
+  }
+  const Deploy deploy{samples::run().id, "8f3c1d2", true, true, "boot",
+                      BootTime{4711},    true,      true, 137};
+  EXPECT_EQ(*decode_deploy(*encode_deploy(deploy)), deploy);
+  EXPECT_EQ(*decode_deploy(*encode_deploy(Deploy{})), Deploy{});
   EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::history_entry()))),
             json(samples::history_entry()));
   EXPECT_EQ(json(*decode_history_entry(*encode_history_entry(samples::pin_entry()))),

@@ -203,7 +203,7 @@ std::vector<CommandBody> command_bodies() {
           ShowRequest{"v2.4.1", true},
           DiffRequest{"v2.4.1", "live", true},
           PlanRequest{"v2.4.1", true},
-          RollbackRequest{"v2.4.1", true, seconds(7), true},
+          RollbackRequest{"v2.4.1", true, seconds(7), true, seconds(11)},
           UndoRequest{"0102", true, seconds(8)},
           VerifyRequest{"v2.4.1", true, true, true, true, 50'000'000},
           HealthRequest{},
@@ -231,7 +231,11 @@ std::vector<CommandBody> command_bodies() {
           PruneRequest{true, 7, seconds(86400), 1'000'000},
           StatsRequest{},
           ExportRequest{"v2.4.1"},
-          ImportRequest{}};
+          ImportRequest{},
+          DeployBeginRequest{"v2.5.0", "8f3c1d2", 4711, std::chrono::minutes(30), true},
+          DeployEndRequest{"0123456789ab", true, 137},
+          RunConfirmRequest{"0102"},
+          LockRequest{true}};
 }
 
 std::vector<ReplyBody> reply_bodies() {

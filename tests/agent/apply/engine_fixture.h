@@ -46,9 +46,19 @@ class Watcher final : public RunListener {
     if (until > clock_.boot()) clock_.advance(until - clock_.boot());
     return aborted;
   }
+  bool wait_confirmed(const RunId&, BootTime until) override {
+    asked_until = until;
+    if (dies_while_waiting) throw std::runtime_error("crash");
+    if (confirms) return true;
+    if (!aborted) (void)wait(until);
+    return false;
+  }
   std::vector<RunEvent> events;
   std::function<void(const RunEvent&)> hear;
   bool aborted = false;
+  bool confirms = false;
+  bool dies_while_waiting = false;
+  std::optional<BootTime> asked_until;
   std::optional<RunPhase> crash_at;
 
  private:
@@ -90,11 +100,11 @@ class RollbackTest : public ::testing::Test {
     restart_agent();
   }
 
-  void restart_agent() {
+  void restart_agent(const std::string& boot = "boot 1") {
     engine_.reset();
     engine_ = std::make_unique<RollbackEngine>(
         RunDeps{root_, state_, options_, resources_, *snapshots_, *blobs_, *runs_, readers_,
-                services_, programs_, prober_, clock_, random_});
+                services_, programs_, prober_, clock_, random_, boot});
   }
 
   HostState capture_now() {

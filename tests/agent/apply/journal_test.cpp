@@ -72,6 +72,23 @@ TEST_F(JournalTest, GivesBackWhatWasWritten) {
   EXPECT_EQ((*found)->begin, begin_record());
   EXPECT_EQ((*found)->intent, intent_record());
   EXPECT_EQ((*found)->phase, RunPhase::kCommitting);
+  EXPECT_FALSE((*found)->confirm);
+}
+
+TEST_F(JournalTest, KnowsUntilWhenARunMayBeConfirmed) {
+  write_three();
+  auto journal = Journal::reopen(state_);
+  ASSERT_TRUE(journal);
+  const JournalConfirm first{std::chrono::minutes(2), {4711}, "boot 1", false};
+  const JournalConfirm again{std::chrono::minutes(2), {815}, "boot 2", true};
+  for (const auto& confirm : {first, again}) {
+    ASSERT_TRUE(journal->append(confirm));
+    ASSERT_TRUE(journal->append(JournalPhase{RunPhase::kConfirming, {6}}));
+    const auto found = Journal::find(state_);
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->confirm, confirm);
+    EXPECT_EQ((*found)->phase, RunPhase::kConfirming);
+  }
 }
 
 TEST_F(JournalTest, IgnoresATornEndAtEveryByte) {
@@ -244,9 +261,11 @@ TEST_F(JournalTest, RefusesARecordThatItCouldNotReadAgain) {
 }
 
 TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
-  for (const auto& record : {JournalRecord(begin_record()), JournalRecord(intent_record()),
-                             JournalRecord(JournalPhase{RunPhase::kDone, {}}),
-                             JournalRecord(JournalFilesUndone{{"/etc/x: gone"}})}) {
+  for (const auto& record :
+       {JournalRecord(begin_record()), JournalRecord(intent_record()),
+        JournalRecord(JournalPhase{RunPhase::kDone, {}}),
+        JournalRecord(JournalFilesUndone{{"/etc/x: gone"}}),
+        JournalRecord(JournalConfirm{std::chrono::minutes(2), {4711}, "boot", true})}) {
     std::string encoded;
     const auto keep = [&](std::string_view piece) { encoded += piece; };
     std::visit([&](const auto& it) { encode_journal_record(it, keep); }, record);

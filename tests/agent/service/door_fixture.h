@@ -18,6 +18,7 @@
 #include "protocol/codec.h"
 #include "protocol/envelope.h"
 #include "tests/agent/apply/apply_support.h"
+#include "tests/support/fake_scopes.h"
 
 namespace rollback {
 
@@ -26,9 +27,9 @@ class GreenProber final : public Prober {
   std::vector<ProbeResult> round(const std::vector<ProbeSpec>&) override { return {}; }
 };
 
-inline const Principal kRoot{Role::kOperator, "root (uid 0)", 0, ""};
-inline const Principal kNobody{Role::kStranger, "uid 65534", 65534, ""};
-inline const Principal kCoordinator{Role::kCoordinator, "coordinator", 0, "key"};
+inline const Principal kRoot{Role::kOperator, "root (uid 0)", 0, 0, ""};
+inline const Principal kNobody{Role::kStranger, "uid 65534", 65534, 0, ""};
+inline const Principal kCoordinator{Role::kCoordinator, "coordinator", 0, 0, "key"};
 
 class DoorTest : public ::testing::Test {
  protected:
@@ -56,6 +57,7 @@ class DoorTest : public ::testing::Test {
                                      readers_, services_, programs_, prober_, clock_, random_},
                                     {root_, services_, programs_},
                                     *engine_(),
+                                    *deploys_,
                                     hub_,
                                     health_,
                                     run_worker_,
@@ -74,6 +76,10 @@ class DoorTest : public ::testing::Test {
     engine_object_ = std::make_unique<RollbackEngine>(
         RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
                 programs_, prober_, clock_, random_});
+    deploys_ = std::make_unique<DeployEngine>(
+        RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
+                programs_, prober_, clock_, random_},
+        *engine_object_, scopes_);
     return engine_object_.get();
   }
 
@@ -141,6 +147,8 @@ class DoorTest : public ::testing::Test {
     woken_.notify_all();
   }};
   std::unique_ptr<RollbackEngine> engine_object_;
+  FakeScopes scopes_;
+  std::unique_ptr<DeployEngine> deploys_;
   Worker probe_worker_{"probes", clock_};
   HealthMonitor health_{{}, prober_, probe_worker_, clock_};
   Pruner pruner_{retention_, clock_, [](const std::string&) {}};

@@ -192,6 +192,7 @@ TEST_F(ReaderVerbs, DiffReadsNoContentsAfterItsTime) {
              deps.runs, deps.readers, deps.services, deps.programs, deps.prober, slow, deps.random},
             host_->platform,
             host_->engine,
+            host_->deploys,
             hub_,
             health_,
             run_worker_,

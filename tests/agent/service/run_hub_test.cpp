@@ -118,6 +118,32 @@ TEST_F(RunHubTest, SaysThatAnInterruptedRunIsNotAtWork) {
   EXPECT_THAT(got(1), ElementsAre("end 6"));
 }
 
+TEST_F(RunHubTest, ARunThatWaitsIsConfirmedByTheBeginningOfItsId) {
+  EXPECT_EQ(hub_.confirm("").error().code, ErrorCode::kNotFound);
+  const BootTime until = clock_.boot() + std::chrono::seconds(20);
+  bool confirmed = false;
+  std::thread waiting([&] { confirmed = hub_.wait_confirmed(run_, until); });
+  while (!hub_.running()) std::this_thread::yield();
+  EXPECT_EQ(hub_.confirm("ff").error().code, ErrorCode::kNotFound);
+  const auto run = hub_.confirm("0000");
+  waiting.join();
+  ASSERT_TRUE(run);
+  EXPECT_EQ(*run, run_);
+  EXPECT_TRUE(confirmed);
+  EXPECT_FALSE(hub_.confirm(""));  // once
+}
+
+TEST_F(RunHubTest, ARunThatNobodyConfirmsOrThatIsAbortedIsNotConfirmed) {
+  EXPECT_FALSE(hub_.wait_confirmed(run_, clock_.boot()));
+  const BootTime until = clock_.boot() + std::chrono::seconds(20);
+  std::thread waiting([&] { EXPECT_FALSE(hub_.wait_confirmed(run_, until)); });
+  while (!hub_.running()) std::this_thread::yield();
+  EXPECT_TRUE(hub_.abort(run_));
+  waiting.join();
+  EXPECT_LT(clock_.boot(), until);
+  EXPECT_FALSE(hub_.confirm(""));
+}
+
 TEST_F(RunHubTest, AnAbortDoesNotHurryTheUndo) {
   hub_.begin(run_, nullptr);
   ASSERT_TRUE(hub_.abort(run_));

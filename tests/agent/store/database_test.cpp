@@ -110,7 +110,7 @@ TEST_F(DatabaseTest, KeepsWhatWasWrittenAcrossAReopen) {
   EXPECT_EQ(database->get(Table::kEvents, "a").value(), "");
   EXPECT_FALSE(database->has(Table::kRuns, "a").value());
   EXPECT_TRUE(database->has(Table::kEvents, "a").value());
-  database->forget_cached();
+  database->rest();
   EXPECT_EQ(database->get(Table::kRuns, "b").value(), "2");
 }
 

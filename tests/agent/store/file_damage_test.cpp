@@ -99,7 +99,7 @@ class FileDamageTest : public testing::Test {
     {
       auto database = Database::open_or_degrade(copy_.string());
       ASSERT_TRUE(database) << what << ": " << database.error().message;
-      (*database)->forget_cached();
+      (*database)->rest();
       BlobStore blobs(**database);
       const SnapshotStore snapshots(**database, blobs);
       int back = 0;
@@ -191,7 +191,7 @@ TEST_F(FileDamageTest, WithoutAnythingReadableEveryCallSaysWhy) {
 
   const auto database = Database::open_or_degrade(copy_.string()).value();
   EXPECT_FALSE(database->takes_writes());
-  database->forget_cached();
+  database->rest();
   for (const auto& error : {database->get(Table::kMeta, "format").error(),
                             database->scan(Table::kHistory, {}, {}, {}).error(),
                             database->write({}, Durability::kSynced).error()})

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run that is taken back unless somebody confirms it in time.
+#include "agent/apply/recovery.h"
+#include "tests/agent/apply/engine_fixture.h"
+
+namespace rollback {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+constexpr Duration kWindow = std::chrono::minutes(2);
+
+class ConfirmTest : public RollbackTest {
+ protected:
+  Result<RunRecord> roll_back_unless_confirmed() {
+    asked_ = order("v1.0.0");
+    asked_.confirm = kWindow;
+    ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked_, watcher_));
+    return engine_->commit(asked_.run, prepared.plan_digest, watcher_);
+  }
+  // The agent dies while the run waits.
+  void die_waiting() {
+    watcher_.dies_while_waiting = true;
+    EXPECT_THROW((void)roll_back_unless_confirmed(), std::runtime_error);
+    watcher_.dies_while_waiting = false;
+    expect_one();
+  }
+  // As at a start of the agent in that boot, after what rollback-recover does there.
+  RunRecord start_again(const std::string& boot) {
+    restart_agent(boot);
+    EXPECT_TRUE(recover_files(root_, state_, boot));
+    const auto record = engine_->finish_interrupted(watcher_);
+    EXPECT_TRUE(record) << record.error().message;
+    if (!record || !*record) return {};
+    return **record;
+  }
+  PrepareOrder asked_;
+};
+
+TEST_F(ConfirmTest, ConfirmedItStays) {
+  watcher_.confirms = true;
+  const auto began = clock_.boot();
+  const auto record = roll_back_unless_confirmed();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kSucceeded);
+  ASSERT_TRUE(watcher_.asked_until);
+  EXPECT_GE(*watcher_.asked_until, began + kWindow);
+  expect_one();
+  expect_clean();
+}
+
+TEST_F(ConfirmTest, ForgottenItIsTakenBack) {
+  const auto record = roll_back_unless_confirmed();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_EQ(record->exit_code, 4);
+  EXPECT_THAT(record->findings, Contains(HasSubstr("nobody confirmed")));
+  expect_two();
+  expect_clean();
+}
+
+TEST_F(ConfirmTest, AbortedItIsTakenBackAtOnce) {
+  watcher_.hear = [this](const RunEvent& event) {
+    if (event.phase == RunPhase::kConfirming) watcher_.aborted = true;
+  };
+  const auto record = roll_back_unless_confirmed();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_THAT(record->findings, Contains(HasSubstr("aborted")));
+  expect_two();
+}
+
+TEST_F(ConfirmTest, WithoutATimeNobodyIsAsked) {
+  ASSERT_TRUE(roll_back("v1.0.0"));
+  EXPECT_FALSE(watcher_.asked_until);
+}
+
+TEST_F(ConfirmTest, OutlivesTheAgentWithTheTimeItHad) {
+  die_waiting();
+  const auto until = *watcher_.asked_until;
+  clock_.advance(std::chrono::seconds(50));
+  watcher_.confirms = true;
+  const auto record = start_again("boot 1");
+  EXPECT_EQ(watcher_.asked_until, until);
+  EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
+  expect_one();
+  expect_clean();
+  // Its origin was kept, so it can be undone.
+  ASSERT_TRUE(roll_back("run:" + asked_.run.str()));
+  expect_two();
+}
+
+TEST_F(ConfirmTest, OfADeadAgentIsTakenBackWhenItsTimeIsUp) {
+  die_waiting();
+  clock_.advance(std::chrono::minutes(3));
+  const auto record = start_again("boot 1");
+  EXPECT_EQ(record.outcome, RunOutcome::kRestored);
+  expect_two();
+  EXPECT_EQ(services_.units.at("app.service").active_state, "active");
+  expect_clean();
+}
+
+TEST_F(ConfirmTest, OutlivesOneRebootWithAllOfItsTime) {
+  die_waiting();
+  clock_.advance(std::chrono::minutes(30));  // also the clock of another boot
+  const auto now = clock_.boot();
+  watcher_.confirms = true;
+  const auto record = start_again("boot 2");
+  EXPECT_EQ(*watcher_.asked_until, now + kWindow);
+  EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
+  expect_one();
+  expect_clean();
+}
+
+TEST_F(ConfirmTest, IsTakenBackAtTheSecondReboot) {
+  die_waiting();
+  watcher_.dies_while_waiting = true;
+  restart_agent("boot 2");
+  EXPECT_THROW((void)engine_->finish_interrupted(watcher_), std::runtime_error);
+  watcher_.dies_while_waiting = false;
+  expect_one();
+  // Before anything starts in the third boot.
+  const auto recovered = recover_files(root_, state_, "boot 3");
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->decision, Recovery::Decision::kUndone);
+  expect_two();
+  const auto record = start_again("boot 3");
+  EXPECT_EQ(record.outcome, RunOutcome::kRestored);
+  expect_two();
+  expect_clean();
+}
+
+}  // namespace
+}  // namespace rollback
