@@ -38,12 +38,11 @@ Status record_origin(const RunDeps& deps, const RunId& run, RunLog& log) {
   for (const auto& probe : probes)
     if (!probe.green && probe.required)
       log.warn(fmt::format("{} is red before the deploy: {}", probe.name, probe.answer));
-  ROLLBACK_ASSIGN(const HostState state, record_state(deps, [&](const HostState& seen) {
-                    return deps.snapshots.record(seen, RevisionName::of_run(run), healthy,
-                                                 deps.clock.wall(), std::nullopt);
-                  }));
-  log.info(fmt::format("{} paths recorded as run:{}, which is where a failure goes back to",
-                       state.manifest.size(), run.str()));
+  ROLLBACK_TRY(record_state(deps, [&](const HostState& state) {
+    return deps.snapshots.record(state, RevisionName::of_run(run), healthy, deps.clock.wall(),
+                                 std::nullopt);
+  }));
+  log.info(fmt::format("recorded as run:{}, which is where a failure goes back to", run.str()));
   return {};
 }
 
@@ -102,6 +101,8 @@ Result<RunRecord> DeployEngine::end(const DeployEnd& end, RunListener& listener)
   deploy->aborted = end.aborted;
   deploy->exit_code = end.exit_code.value_or(0);
   record.command_exit = end.exit_code;
+  if (record.times.empty() || record.times.back().phase != RunPhase::kDeploying)
+    record.times.push_back({RunPhase::kDeploying, deps_.clock.wall() - record.started});
   // An agent that dies from here on asks nobody again. A store that is full does not stop an undo.
   (void)deps_.runs.put_deploy(*deploy, record);
   record = decide_deploy({deps_, rollbacks_, scopes_, *deploy, end}, std::move(record), listener);

@@ -54,6 +54,7 @@ class Decision {
     if (!good) log_.finding(good.error().message);
     good ? succeed() : give_up();
     log_.leave();
+    record_.phase = RunPhase::kDone;
     tell();
   }
 
@@ -65,9 +66,7 @@ class Decision {
 
   Status judge() {
     const auto& end = ended_.end;
-    log_.enter(RunPhase::kGating, end.exit_code
-                                      ? fmt::format("the command ended with {}", *end.exit_code)
-                                      : "the deploy is over");
+    log_.enter(RunPhase::kGating, "the deploy is over");
     if (end.aborted) return fail(ErrorCode::kConflict, "the deploy was aborted");
     if (!end.why.empty()) return fail(ErrorCode::kConflict, end.why);
     if (end.exit_code && *end.exit_code != 0)
@@ -265,7 +264,7 @@ class Decision {
 
 }  // namespace
 
-Result<HostState> record_state(
+Status record_state(
     const RunDeps& deps,
     const std::function<Result<SnapshotStore::Recorded>(const HostState&)>& record) {
   StoringSink sink(deps.blobs, deps.snapshots, deps.clock.wall());
@@ -273,7 +272,7 @@ Result<HostState> record_state(
                   capture(deps.root, deps.resources, sink, deps.readers, {}, {.memory = &sink}));
   ROLLBACK_TRY(record(state));
   (void)sink.remember();  // else the next capture reads more
-  return state;
+  return {};
 }
 
 RunRecord decide_deploy(const EndedDeploy& ended, RunRecord record, RunListener& listener) {

@@ -10,9 +10,8 @@
 namespace rollback {
 
 // Captures the host into the store; `record` commits what it saw.
-Result<HostState> record_state(
-    const RunDeps& deps,
-    const std::function<Result<SnapshotStore::Recorded>(const HostState&)>& record);
+Status record_state(const RunDeps& deps,
+                    const std::function<Result<SnapshotStore::Recorded>(const HostState&)>& record);
 
 struct EndedDeploy {
   const RunDeps& deps;

@@ -269,6 +269,9 @@ void Door::serve(const DeployBeginRequest& r, const Call& call) {
 }
 
 void Door::serve(const DeployEndRequest& r, const Call& call) {
+  // Its end is being decided already, because somebody aborted it or its time was up.
+  if (const auto running = host_.hub.running(); running && running->str() == r.run)
+    return host_.hub.watch(*running, 1, call.stream);
   on_run_thread("the end of a deploy" + call.by, kCapturing, call.stream,
                 [&host = host_, r, s = call.stream] { deploy_end_verb(host, r, s); });
 }

@@ -17,7 +17,8 @@ from rig import differences, wait_for  # noqa: E402
 SCRIPT = """#!/bin/bash
 set -e
 echo "unpacking $1"
-tar -C / --unlink-first --xattrs --xattrs-include='*' --acls -xpf "/root/$1.tar"
+rm -rf /etc/nginx /etc/shop /etc/systemd/system/shop.service.d
+tar -C / --xattrs --xattrs-include='*' --acls -xpf "/root/$1.tar"
 echo left > /etc/shop/left-behind
 date > /root/outside
 systemctl daemon-reload
@@ -34,9 +35,15 @@ def setUpModule():
     unittest.addModuleCleanup(host.down)
     host.prepare()
     host.write(HOST, "/root/deploy", SCRIPT, 0o755)
-    host.run("tar", "-C", "/", "--xattrs", "--acls", "-cpf", "/root/v2.5.0.tar", *(path[1:] for path in MANAGED))
+    pack(host, "v2.5.0")
     host.reset("v2.4.1")
-    host.run("tar", "-C", "/", "--xattrs", "--acls", "-cpf", "/root/v2.4.2.tar", *(path[1:] for path in MANAGED))
+    pack(host, "v2.4.2")
+
+
+def pack(host, release):
+    """What is managed now as a tar file for SCRIPT."""
+    there = [path[1:] for path in MANAGED if host.path(path).exists() or host.path(path).is_symlink()]
+    host.run("tar", "-C", "/", "--xattrs", "--acls", "-cpf", f"/root/{release}.tar", *there)
 
 
 class Hold(unittest.TestCase):
