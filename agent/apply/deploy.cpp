@@ -110,11 +110,10 @@ Result<RunRecord> DeployEngine::end(const DeployEnd& end, RunListener& listener)
   return record;
 }
 
-void DeployEngine::close(const RunRecord& record) {
-  RunRecord last = record;
-  last.phase = RunPhase::kDone;
-  last.finished = deps_.clock.wall();
-  (void)deps_.runs.close_deploy(last);  // tried again by the next agent, which decides the same
+void DeployEngine::close(RunRecord& record) {
+  record.phase = RunPhase::kDone;
+  record.finished = deps_.clock.wall();
+  (void)deps_.runs.close_deploy(record);  // tried again by the next agent, which decides the same
   set_open(std::nullopt);
 }
 

@@ -53,7 +53,7 @@ class DeployEngine {
 
  private:
   void set_open(std::optional<Deploy> deploy);
-  void close(const RunRecord& record);
+  void close(RunRecord& record);
 
   const RunDeps deps_;
   RollbackEngine& rollbacks_;

@@ -85,6 +85,8 @@ TEST_F(DeployTest, ThatEndsWellIsRecorded) {
   EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
   EXPECT_EQ(record.exit_code, 0);
   EXPECT_EQ(record.command_exit, 0);
+  EXPECT_EQ(record.phase, RunPhase::kDone);
+  EXPECT_EQ(record.finished, clock_.wall());
   EXPECT_EQ(record.from, "v2.0.0");
   EXPECT_EQ(record.to, "v3.0.0");
   EXPECT_EQ(status_of("v3.0.0"), ReleaseStatus::kDeployed);
