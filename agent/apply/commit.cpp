@@ -37,15 +37,17 @@ Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op
 }  // namespace
 
 Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
-                    const SyncPolicy& policy) {
+                    const SyncPolicy& policy, CommitWindow* window) {
   const Touched touched(root, stages, ops, policy);
   LiveParents parents(root);
+  const BootTime began = window != nullptr ? window->clock.boot() : BootTime{};
   for (const auto& op : ops) {
     if (op.kind == FileOpKind::kDirectoryTime)
       ROLLBACK_TRY(set_directory_time(root, op, op.to.mtime_ns));
     else
       ROLLBACK_TRY(commit_one(stages, parents, op));
   }
+  if (window != nullptr) window->length = window->clock.boot() - began;
   return touched.sync();
 }
 

@@ -8,11 +8,19 @@
 #include "agent/apply/file_op.h"
 #include "agent/apply/stage.h"
 #include "agent/apply/touched.h"
+#include "core/clock.h"
 
 namespace rollback {
 
+// In which the host is neither the one nor the other: from before the first rename to after the
+// last.
+struct CommitWindow {
+  const Clock& clock;
+  Duration length{};
+};
+
 Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
-                    const SyncPolicy& policy = {});
+                    const SyncPolicy& policy = {}, CommitWindow* window = nullptr);
 
 // Sets the time of a directory that `op` names; nothing where there is none.
 Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns);

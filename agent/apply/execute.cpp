@@ -70,7 +70,9 @@ class Execution {
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(
         advance(RunPhase::kCommitting, fmt::format("changing {} paths", intent.files.size())));
-    ROLLBACK_TRY(commit_files(deps_.root, run_.stages, intent.files));
+    CommitWindow window{deps_.clock};
+    ROLLBACK_TRY(commit_files(deps_.root, run_.stages, intent.files, {}, &window));
+    log_.info(fmt::format("changed within {}", format_duration(window.length)));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kActivating, "starting and reloading units"));
     activated_ = true;

@@ -24,7 +24,7 @@ resources:
     name: tree
     paths: [/srv/tree]
     allow_setuid: [{privileged}]
-gate: {{ successes: 1, interval: 10ms, window: 5s, soak: 0s }}
+gate: {{ successes: 1, interval: 10ms, window: 5s, {soak} }}
 max_removals: 1000000
 """
 SETTLE_SECONDS = 20
@@ -40,11 +40,11 @@ class AgentHost(LoneHost):
         super().__init__("bench", packages=None)
         self.ctl_program, self.releases, self.pid = Path(programs) / "cli/rollbackctl", 0, 0
         self.tree, self.store = self.path("/srv/tree"), self.path(f"{STATE}/store")
-        self._install(Path(programs) / "agent/rollback-agent", "/usr/sbin/rollback-agent", 0o755)
-        self._install(Path(sources) / "systemd/rollback-agent.service", "/etc/systemd/system/rollback-agent.service", 0o644)
+        self.install(Path(programs) / "agent/rollback-agent", "/usr/sbin/rollback-agent", 0o755)
+        self.install(Path(sources) / "systemd/rollback-agent.service", "/etc/systemd/system/rollback-agent.service", 0o644)
         self.run("systemctl", "daemon-reload")
 
-    def _install(self, source, target, mode):
+    def install(self, source, target, mode):
         if not source.is_file():
             raise FleetError(f"{source} is missing: run bench/snapshot_vs_peers.sh, which builds it")
         shutil.copyfile(source, self.path(target))
@@ -55,9 +55,12 @@ class AgentHost(LoneHost):
         self.stop()
         set_aside(self.tree)
         copy_tree(source, self.tree)
-        names = [f'"/srv/tree/{path.relative_to(self.tree)}"' for path in privileged(self.tree)]
-        self.write(HOST, "/etc/rollback/agent.yaml", CONFIGURATION.format(privileged=", ".join(names)))
+        self.write_gate("soak: 0s")
         self.fresh()
+
+    def write_gate(self, soak):
+        names = [f'"/srv/tree/{path.relative_to(self.tree)}"' for path in privileged(self.tree)]
+        self.write(HOST, "/etc/rollback/agent.yaml", CONFIGURATION.format(privileged=", ".join(names), soak=soak))
 
     def stop(self):
         self.run("systemctl", "stop", "rollback-agent.service", check=False)
@@ -70,7 +73,7 @@ class AgentHost(LoneHost):
 
     def snapshot(self):
         self.releases += 1
-        return self._ask("snapshot", f"v1.0.{self.releases}")
+        return self.ask_timed("snapshot", f"v1.0.{self.releases}")
 
     def restore(self, release=1):
         """Everything of a release back into the emptied tree, verified against the release and durable."""
@@ -79,12 +82,14 @@ class AgentHost(LoneHost):
         for entry in self.tree.iterdir():
             entry.rename(emptied / entry.name)
         set_aside(emptied)
-        return self._ask("rollback", "--to", f"v1.0.{release}", "-y")
+        return self.ask_timed("rollback", "--to", f"v1.0.{release}", "-y")
 
-    def _ask(self, *words):
-        socket = f"/proc/{self.fleet.pid(HOST)}/root/run/rollback-agent/agent.sock"
+    def socket(self):
+        return f"/proc/{self.fleet.pid(HOST)}/root/run/rollback-agent/agent.sock"
+
+    def ask_timed(self, *words):
         try:
-            return timed([self.ctl_program, "--agent-socket", socket, *words], servant=self.pid)
+            return timed([self.ctl_program, "--agent-socket", self.socket(), *words], servant=self.pid)
         except FleetError as error:
             log = self.run("journalctl", "-u", "rollback-agent", "-n", "10", "--no-pager", check=False).stdout
             raise FleetError(f"{error}\n{log}") from error
