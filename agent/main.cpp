@@ -29,6 +29,7 @@ struct Arguments {
   std::string config = "/etc/rollback/agent.yaml";
   std::string state = "/var/lib/rollback-agent";
   std::string socket = "/run/rollback-agent/agent.sock";
+  bool direct = false;
 };
 
 Result<ConfigurationOnDisk> configuration_on_disk(const Directory& root, const std::string& path,
@@ -100,6 +101,13 @@ Status decide_files(const Directory& root, const Directory& state, const std::st
   return {};
 }
 
+// A command that runs an agent of its own is between it and this host.
+Result<std::vector<LinkTarget>> targets_of(const Directory& root, const AgentOptions& options,
+                                           bool direct) {
+  if (direct) return std::vector<LinkTarget>{};
+  return load_targets(root, options);
+}
+
 struct Workers {
   Workers(const Clock& clock, const Database& database)
       : probes("probes", clock),
@@ -169,11 +177,11 @@ Status serve(const Arguments& arguments) {
             *database,     scrubs, on_disk,      pruner};
   const Ending ending(workers);
   ZmqContext context;
-  ROLLBACK_ASSIGN(auto targets, load_targets(root, options));
+  ROLLBACK_ASSIGN(auto targets, targets_of(root, options, arguments.direct));
   Link::Deps link{context, poller, clock, random, identity.keys, identity.hello, {}, {}};
   Agent agent(
       {host, poller, outbox, clock, [] { (void)notify_watchdog(); }, [] { return stop_asked(); },
-       [](const std::string& text) { spdlog::info("{}", text); }},
+       [](const std::string& text) { spdlog::info("{}", text); }, arguments.direct},
       std::move(targets), std::move(link));
   ROLLBACK_TRY(
       workers.runs.post({"finishing an interrupted run", std::chrono::minutes(15) + kLongestConfirm,
@@ -206,7 +214,9 @@ int run(int argc, char** argv) {
       {{"config", &arguments.config, "Configuration"},
        {"state", &arguments.state, "Store, journal and keys"},
        {"socket", &arguments.socket, "Socket for rollbackctl"},
-       {"check", &check, "Check the configuration's text and leave"}});
+       {"check", &check, "Check the configuration's text and leave"},
+       {"direct", &arguments.direct,
+        "For one rollbackctl: no coordinator, ends when nobody asks"}});
   if (ended) return *ended;
   spdlog::set_pattern("%v");
   if (*env("JOURNAL_STREAM") == '\0') spdlog::set_pattern("%Y-%m-%dT%H:%M:%S %l %v");

@@ -47,6 +47,9 @@ void add_globals(CLI::App& app, Session& session) {
          },
          "table (default), json, jsonl or yaml")
       ->type_name("FORMAT");
+  app.add_flag("--direct", session.direct,
+               "Without a running agent: this command runs one for itself");
+  app.add_option("--agent-program", session.agent_program, "What --direct runs")->type_name("PATH");
   app.add_flag("--utc", session.utc, "Times in UTC");
   app.add_flag("--detailed-exitcode", session.detailed_exit_code, "3 when there was nothing to do");
   app.add_option("--agent-socket", session.agent_socket, "The agent's socket")->type_name("PATH");

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "cli/client.h"
+#include "cli/direct_agent.h"
 #include "core/clock.h"
 #include "core/random.h"
 #include "model/exit_code.h"
@@ -41,13 +43,15 @@ struct Session {
   bool yes = false;
   bool detailed_exit_code = false;
   std::string reason;
+  bool direct = false;
+  std::string agent_program = "/usr/sbin/rollback-agent";  // of --direct
   std::string agent_socket = "/run/rollback-agent/agent.sock";
   std::string coordinator_socket = "/run/rollback-coordinator/coordinator.sock";
   ExitCode exit = ExitCode::kDone;  // set by the command that ran
+  std::optional<DirectAgent> own_agent{};
 
-  [[nodiscard]] Client agent() {
-    return Client({agent_socket, "rollback-agent", reason}, random, interrupted);
-  }
+  // With --direct the first call starts an agent for this command.
+  [[nodiscard]] Client agent(int descriptor = -1);
   [[nodiscard]] Client coordinator() {
     return Client({coordinator_socket, "rollback-coordinator", reason}, random, interrupted);
   }

@@ -109,6 +109,7 @@ class UnixDoor::Inner {
     const auto found = connections_.find(id);
     return found == connections_.end() ? 0 : found->second->queued;
   }
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
   void close_after_sending(ConnectionId id);
   void drop_idle();
   Descriptor take_descriptor() { return std::move(arrived_); }
@@ -276,6 +277,8 @@ Result<std::unique_ptr<UnixDoor>> UnixDoor::listen(Poller& poller, const Clock& 
 }
 
 Status UnixDoor::send(ConnectionId to, std::string_view frame) { return inner_->send(to, frame); }
+std::size_t UnixDoor::connections() const noexcept { return inner_->connections(); }
+
 std::size_t UnixDoor::queued(ConnectionId connection) const { return inner_->queued(connection); }
 void UnixDoor::close_after_sending(ConnectionId connection) {
   inner_->close_after_sending(connection);

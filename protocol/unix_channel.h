@@ -61,6 +61,7 @@ class UnixDoor {
   // Queues a frame; kNotFound when the connection is gone, kBusy when its queue was full (it is
   // closed, and on_close follows).
   Status send(ConnectionId to, std::string_view frame);
+  [[nodiscard]] std::size_t connections() const noexcept;
   // Bytes that the client has not taken yet; 0 when it is gone.
   [[nodiscard]] std::size_t queued(ConnectionId connection) const;
   void close_after_sending(ConnectionId connection);

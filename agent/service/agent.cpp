@@ -13,6 +13,7 @@ namespace rollback {
 namespace {
 
 constexpr Duration kTurn = std::chrono::milliseconds(100);
+constexpr Duration kAlone = std::chrono::seconds(30);  // without anybody
 constexpr Duration kHealthEvery = std::chrono::seconds(10);
 // An undo of a crash may be behind it, or a run that waits to be confirmed.
 constexpr Duration kResuming = std::chrono::minutes(15) + kLongestConfirm;
@@ -49,7 +50,8 @@ Status Agent::listen(const DoorOptions& socket) {
 }
 
 Status Agent::run() {
-  while (!deps_.stopping()) {
+  asked_ = deps_.clock.boot();
+  while (!deps_.stopping() && !(deps_.alone && is_over())) {
     ROLLBACK_TRY(deps_.poller.poll(kTurn));
     tick();
     deliver();
@@ -119,6 +121,13 @@ void Agent::tick() {
           {"going on after a full disk", kResuming, [this] { go_on_after_full_disk(deps_.host); }});
     say_refusals();
   }
+}
+
+bool Agent::is_over() {
+  const BootTime now = deps_.clock.boot();
+  if (socket_->connections() > 0 || deps_.host.hub.running() || deps_.host.deploys.open())
+    asked_ = now;
+  return now - asked_ >= kAlone;
 }
 
 bool Agent::on_time() const {

@@ -26,6 +26,7 @@ class Agent {
     std::function<bool()> stopping;  // a signal asked for the end
     // What the service logs: one line per finished command and per change of the link's state.
     std::function<void(const std::string&)> log;
+    bool alone = false;  // ends by itself once nobody asks and no run is at work
   };
   Agent(Deps deps, std::vector<LinkTarget> targets, Link::Deps link);
 
@@ -39,6 +40,7 @@ class Agent {
   void tick();
   void say_refusals();  // one line in the log when there are new ones
   [[nodiscard]] bool on_time() const;
+  bool is_over();  // of one that is alone
 
   Deps deps_;
   Link link_;
@@ -46,6 +48,7 @@ class Agent {
   std::unique_ptr<UnixDoor> socket_;
   BootTime next_second_;
   BootTime next_health_;
+  BootTime asked_;  // when somebody last was there, or a run at work
   std::string link_state_;
   std::uint64_t refusals_said_ = 0;
   std::set<ConnectionId> full_;  // clients for which long answers wait

@@ -32,8 +32,7 @@ void refuse(Session& session, const std::string& sentence) {
 // transfer ends with its client.
 std::optional<End> transfer(Session& session, const CommandBody& body, int descriptor) {
   Answer answer(session);
-  Client client({session.agent_socket, "rollback-agent", session.reason, descriptor},
-                session.random, session.interrupted);
+  Client client = session.agent(descriptor);
   const auto end = client.ask(body, [&](const Reply& reply) { answer.take(reply); });
   if (end) {
     answer.finish(*end);

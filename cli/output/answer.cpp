@@ -101,6 +101,7 @@ void ask_and_print(Session& session, Client client, const CommandBody& body) {
   answer.flush();
   const bool detached = end.error().code == ErrorCode::kTimeout && session.interrupted();
   if (detached) {
+    if (session.own_agent) session.own_agent->leave();
     fmt::print(stderr,
                "\nDetached; what was begun goes on. 'rollbackctl run watch' (or 'rollbackctl fleet "
                "run watch') shows it, 'run abort' ends it.\n");

@@ -10,9 +10,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from lone import HOST, MANAGED, LoneHost  # noqa: E402
+from lone import GATE, HOST, MANAGED, LoneHost  # noqa: E402
 from rig import differences, wait_for  # noqa: E402
 
+LONG = GATE.replace("soak: 0s", "soak: 60s")
 # What a careless deploy does. $1: when it ends, and how.
 SCRIPT = """#!/bin/bash
 set -e
@@ -246,6 +247,60 @@ class Confirm(Hold):
             self.assertIn("nobody holds this host", self.host.must(*words).text())
         self.assertEqual(self.host.ask("run", "resume").code, 2)
         self.assertEqual(self.host.ask("lock", "break").code, 1)
+
+
+class Direct(Hold):
+    """rollbackctl --direct, for a host whose agent does not run."""
+
+    def setUp(self):
+        super().setUp()
+        self.host.run("systemctl", "stop", "rollback-agent.service")
+        self.addCleanup(self.host.run, "systemctl", "start", "rollback-agent.service")
+
+    def direct(self, *words):
+        return self.host.ask("--direct", *words)
+
+    def agents(self):
+        return self.host.run("pgrep", "-f", "rollback-agent --direct", check=False).stdout.split()
+
+    def test_goes_back_without_an_agent_that_runs(self):
+        self.host.break_it()
+        done = self.direct("rollback", "--to", "v2.4.1", "-y")
+        self.assertEqual((done.code, done.one("run")["outcome"]), (0, "succeeded"), done)
+        self.assertEqual(differences(self.host.good, self.host.managed()), [])
+        self.assertEqual(self.host.page(HOST)[0], 200)
+        self.assertEqual(self.agents(), [])
+        with self.subTest("what it did is known to all later agents"):
+            self.assertEqual(self.direct("run", "list", "-n", "1").of("run")[0], done.one("run"))
+            self.host.run("systemctl", "start", "rollback-agent.service")
+            self.assertEqual(self.host.last_run(), done.one("run"))
+        with self.subTest("and refused beside one that runs"):
+            beside = self.direct("status")
+            self.assertEqual(beside.code, 1, beside)
+            self.assertIn("leave out --direct", beside.words)
+
+    def test_finishes_what_a_dead_agent_left(self):
+        self.host.run("systemctl", "start", "rollback-agent.service")
+        self.host.start(gate=LONG)
+        self.addCleanup(self.host.start)
+        self.host.break_it()
+        rollback = self.enterContext(self.host.follow(HOST, "rollback", "--to", "v2.4.1", "-y"))
+        self.addCleanup(rollback.kill)
+        while "gating" not in (line := rollback.stdout.readline()):
+            self.assertTrue(line, "the rollback ended early")
+        self.host.run("systemctl", "kill", "-s", "KILL", "rollback-agent.service")
+        self.host.run("systemctl", "stop", "rollback-agent.service")
+        self.direct("status")  # its agent finishes what it found before it ends
+        run = self.direct("run", "list", "-n", "1").of("run")[0]
+        self.assertEqual(run["outcome"], "restored", run)
+        self.assertEqual(differences(self.host.bad, self.host.managed()), [])
+
+    def test_a_mistake_is_said_in_one_sentence(self):
+        for program, part in (("/no/such/agent", "/no/such/agent"), ("/bin/false", "could not start")):
+            done = self.host.ask("--direct", "--agent-program", program, "status")
+            self.assertEqual(done.code, 1, done)
+            self.assertEqual(len(done.words.strip().splitlines()), 1, done.words)
+            self.assertIn(part, done.words)
 
 
 if __name__ == "__main__":
