@@ -3,6 +3,18 @@
 
 namespace rollback {
 
+namespace {
+
+// The enumerator, numbered from 1 to `last`, that is written like this.
+template <typename E>
+std::optional<E> parse_number(std::string_view text, E last) noexcept {
+  for (int number = 1; number <= static_cast<int>(last); ++number)
+    if (to_string(static_cast<E>(number)) == text) return static_cast<E>(number);
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::string_view to_string(StepAction action) noexcept {
   switch (action) {
     case StepAction::kWrite:
@@ -39,6 +51,30 @@ std::string_view to_string(StepPhase phase) noexcept {
       return "activate";
   }
   return "unknown";
+}
+
+std::string_view to_string(DriftPolicy policy) noexcept {
+  switch (policy) {
+    case DriftPolicy::kOverwrite:
+      return "overwrite";
+    case DriftPolicy::kKeep:
+      return "keep";
+    case DriftPolicy::kAbort:
+      return "abort";
+  }
+  return "unknown";
+}
+
+std::optional<StepAction> parse_step_action(std::string_view text) noexcept {
+  return parse_number<StepAction>(text, StepAction::kReloadUnit);
+}
+
+std::optional<StepPhase> parse_step_phase(std::string_view text) noexcept {
+  return parse_number<StepPhase>(text, StepPhase::kActivate);
+}
+
+std::optional<DriftPolicy> parse_drift_policy(std::string_view text) noexcept {
+  return parse_number<DriftPolicy>(text, DriftPolicy::kAbort);
 }
 
 }  // namespace rollback

@@ -2,7 +2,9 @@
 // What changed, where, and how it is reversed: ordered steps as data.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/digest.h"
@@ -23,10 +25,22 @@ enum class StepAction {
   kReloadUnit = 10,
 };
 std::string_view to_string(StepAction action) noexcept;
+std::optional<StepAction> parse_step_action(std::string_view text) noexcept;
 
 // The phase of a run in which a step is done. Numbers are stored.
 enum class StepPhase { kQuiesce = 1, kCommit = 2, kActivate = 3 };
 std::string_view to_string(StepPhase phase) noexcept;
+std::optional<StepPhase> parse_step_phase(std::string_view text) noexcept;
+
+// What becomes of files that somebody changed since the deployed release was recorded. Numbers are
+// sent; 0 is what older programs say, and means kOverwrite.
+enum class DriftPolicy {
+  kOverwrite = 1,  // they become what the target has; the run's origin keeps them
+  kKeep = 2,       // they stay as they are
+  kAbort = 3,      // the run is refused and names them
+};
+std::string_view to_string(DriftPolicy policy) noexcept;
+std::optional<DriftPolicy> parse_drift_policy(std::string_view text) noexcept;
 
 struct PlanStep {
   StepPhase phase = StepPhase::kCommit;

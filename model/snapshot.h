@@ -57,6 +57,7 @@ using HardLinkGroup = std::vector<std::string>;
 struct Snapshot {
   std::vector<ResourceSnapshot> resources;  // sorted by (kind, name)
   std::vector<HardLinkGroup> hard_links;
+  std::vector<Fact> facts{};  // of the host, sorted by name; not part of the content root
   bool operator==(const Snapshot&) const = default;
 };
 

@@ -42,6 +42,7 @@ void write_body(Body to, const rollback::PlanRequest& from) {
   auto request = to.initPlan();
   put(request, &PlanRequest::Builder::setTo, from.to);
   request.setDiff(from.diff);
+  request.setDrift(number_of(from.drift));
 }
 void write_body(Body to, const rollback::RollbackRequest& from) {
   auto request = to.initRollback();
@@ -49,6 +50,9 @@ void write_body(Body to, const rollback::RollbackRequest& from) {
   request.setDryRun(from.dry_run);
   request.setTimeoutNs(from.timeout.count());
   request.setAcceptRemovals(from.accept_removals);
+  put(request, &RollbackRequest::Builder::setPlan, from.plan);
+  request.setDrift(number_of(from.drift));
+  put_list(request, &RollbackRequest::Builder::initAcceptFacts, from.accept_facts);
   request.setConfirmNs(from.confirm.count());
 }
 void write_body(Body to, const rollback::UndoRequest& from) {
@@ -56,6 +60,8 @@ void write_body(Body to, const rollback::UndoRequest& from) {
   put(request, &UndoRequest::Builder::setRun, from.run);
   request.setDryRun(from.dry_run);
   request.setTimeoutNs(from.timeout.count());
+  request.setDrift(number_of(from.drift));
+  put_list(request, &UndoRequest::Builder::initAcceptFacts, from.accept_facts);
 }
 void write_body(Body to, const rollback::VerifyRequest& from) {
   auto request = to.initVerify();
@@ -192,8 +198,19 @@ rollback::PruneRequest read_request(PruneRequest::Reader from) {
 }
 
 rollback::RollbackRequest read_request(RollbackRequest::Reader from) {
-  return {str(from.getTo()), from.getDryRun(), Duration(from.getTimeoutNs()),
-          from.getAcceptRemovals(), Duration(from.getConfirmNs())};
+  return {str(from.getTo()),
+          from.getDryRun(),
+          Duration(from.getTimeoutNs()),
+          from.getAcceptRemovals(),
+          read_digest(from.getPlan()),
+          drift_of(from.getDrift()),
+          read_strings(from.getAcceptFacts()),
+          Duration(from.getConfirmNs())};
+}
+
+rollback::UndoRequest read_request(UndoRequest::Reader from) {
+  return {str(from.getRun()), from.getDryRun(), Duration(from.getTimeoutNs()),
+          drift_of(from.getDrift()), read_strings(from.getAcceptFacts())};
 }
 
 rollback::DeployBeginRequest read_request(DeployBeginRequest::Reader from) {
@@ -236,14 +253,12 @@ std::optional<rollback::CommandBody> read_host_body(CommandBody::Reader from) {
       return rollback::DiffRequest{str(request.getFrom()), str(request.getTo()), request.getStat()};
     }
     case CommandBody::PLAN:
-      return rollback::PlanRequest{str(from.getPlan().getTo()), from.getPlan().getDiff()};
+      return rollback::PlanRequest{str(from.getPlan().getTo()), from.getPlan().getDiff(),
+                                   drift_of(from.getPlan().getDrift())};
     case CommandBody::ROLLBACK:
       return read_request(from.getRollback());
-    case CommandBody::UNDO: {
-      const auto request = from.getUndo();
-      return rollback::UndoRequest{str(request.getRun()), request.getDryRun(),
-                                   Duration(request.getTimeoutNs())};
-    }
+    case CommandBody::UNDO:
+      return read_request(from.getUndo());
     case CommandBody::VERIFY:
       return read_request(from.getVerify());
     case CommandBody::HEALTH:

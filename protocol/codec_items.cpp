@@ -41,6 +41,7 @@ void write(StatusItem::Builder to, const rollback::StatusItem& from) {
   put(to, &StatusItem::Builder::setLink, from.link);
   to.setUptimeNs(from.uptime.count());
   to.setVerifiedNs(from.verified.ns);
+  put(to, &StatusItem::Builder::setReserve, from.reserve);
 }
 
 rollback::StatusItem read(StatusItem::Reader from) {
@@ -57,6 +58,7 @@ rollback::StatusItem read(StatusItem::Reader from) {
   status.link = str(from.getLink());
   status.uptime = Duration(from.getUptimeNs());
   status.verified = {from.getVerifiedNs()};
+  status.reserve = str(from.getReserve());
   return status;
 }
 

@@ -24,6 +24,7 @@ void write_body(Body to, const rollback::RevisionItem& from) {
   item.setFiles(from.files);
   item.setBytes(from.bytes);
   put(item, &RevisionItem::Builder::setBlockedWhy, from.status.blocked_why);
+  put_list(item, &RevisionItem::Builder::initFacts, from.facts);
 }
 void write_body(Body to, const rollback::HistoryEntry& from) { write(to.initHistory(), from); }
 void write_body(Body to, const rollback::ResourceItem& from) {
@@ -58,6 +59,8 @@ void write_body(Body to, const rollback::PlanItem& from) {
   write(item.initPlan(), from.plan);
   put(item, &PlanItem::Builder::setDigest, from.digest);
   item.setEstimateNs(from.estimate.count());
+  item.setDowntimeNs(from.downtime.count());
+  item.setDrift(number_of(from.drift));
 }
 void write_body(Body to, const rollback::PlanStep& from) { write(to.initStep(), from); }
 void write_body(Body to, const rollback::EventItem& from) {
@@ -107,7 +110,11 @@ void write_body(Body to, const rollback::ArchiveItem& from) { write(to.initArchi
 rollback::RevisionItem read_item(RevisionItem::Reader from) {
   return {RevisionStatus{read(from.getRevision()), known<ReleaseStatus>(from.getStatus()),
                          from.getBlocked(), from.getPinned(), str(from.getBlockedWhy())},
-          from.getCurrent(), from.getCounted(), from.getFiles(), from.getBytes()};
+          from.getCurrent(),
+          from.getCounted(),
+          from.getFiles(),
+          from.getBytes(),
+          read_list(from.getFacts())};
 }
 
 rollback::PathItem read_item(PathItem::Reader from) {
@@ -130,7 +137,8 @@ rollback::ResourceItem read_item(ResourceItem::Reader from) {
 }
 
 rollback::PlanItem read_item(PlanItem::Reader from) {
-  return {read(from.getPlan()), read_digest(from.getDigest()), Duration(from.getEstimateNs())};
+  return {read(from.getPlan()), read_digest(from.getDigest()), Duration(from.getEstimateNs()),
+          Duration(from.getDowntimeNs()), drift_of(from.getDrift())};
 }
 
 rollback::EventItem read_item(EventItem::Reader from) {

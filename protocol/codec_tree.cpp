@@ -48,13 +48,6 @@ rollback::UnitState read(UnitState::Reader from) {
           read_strings(from.getUses())};
 }
 
-void write(Fact::Builder to, const rollback::Fact& from) {
-  put(to, &Fact::Builder::setName, from.name);
-  put(to, &Fact::Builder::setValue, from.value);
-}
-
-rollback::Fact read(Fact::Reader from) { return {str(from.getName()), str(from.getValue())}; }
-
 void write(Node::Builder to, const rollback::Node& from) {
   to.setKind(number_of(from.kind));
   to.setMode(checked_mode(from.meta.mode));
@@ -111,6 +104,13 @@ rollback::Tree read(Tree::Reader from) {
   return {read_list(from.getEntries()), read_strings(from.getSpecial())};
 }
 
+void write(Fact::Builder to, const rollback::Fact& from) {
+  put(to, &Fact::Builder::setName, from.name);
+  put(to, &Fact::Builder::setValue, from.value);
+}
+
+rollback::Fact read(Fact::Reader from) { return {str(from.getName()), str(from.getValue())}; }
+
 void write(Resource::Builder to, const ResourceSnapshot& from) {
   to.setKind(number_of(from.kind));
   put(to, &Resource::Builder::setName, from.name);
@@ -126,6 +126,7 @@ ResourceSnapshot read(Resource::Reader from) {
 
 void write(Snapshot::Builder to, const rollback::Snapshot& from) {
   put_list(to, &Snapshot::Builder::initResources, from.resources);
+  put_list(to, &Snapshot::Builder::initFacts, from.facts);
   if (from.hard_links.empty()) return;
   auto groups = to.initHardLinks(list_size(from.hard_links.size()));
   for (unsigned i = 0; i < groups.size(); ++i) {
@@ -136,7 +137,7 @@ void write(Snapshot::Builder to, const rollback::Snapshot& from) {
 }
 
 rollback::Snapshot read(Snapshot::Reader from) {
-  rollback::Snapshot snapshot{read_list(from.getResources()), {}};
+  rollback::Snapshot snapshot{read_list(from.getResources()), {}, read_list(from.getFacts())};
   list_size(from.getHardLinks().size());
   for (const auto group : from.getHardLinks()) snapshot.hard_links.push_back(read_strings(group));
   return snapshot;

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/ids.h"
+#include "model/plan.h"
 #include "model/rollout.h"
 #include "protocol/hold_commands.h"
 #include "protocol/store_commands.h"
@@ -37,18 +38,24 @@ struct DiffRequest {
 struct PlanRequest {
   std::string to;
   bool diff = false;
+  DriftPolicy drift = DriftPolicy::kOverwrite;
 };
 struct RollbackRequest {
   std::string to;  // empty: the previous good release
   bool dry_run = false;
   Duration timeout = std::chrono::minutes(5);
   bool accept_removals = false;
+  Digest plan{};  // only this one is carried out; none: whatever it is now
+  DriftPolicy drift = DriftPolicy::kOverwrite;
+  std::vector<std::string> accept_facts{};  // facts that may differ from the release's
   Duration confirm{};  // taken back unless it is confirmed within this time; 0: no
 };
 struct UndoRequest {
   std::string run;
   bool dry_run = false;
   Duration timeout = std::chrono::minutes(5);
+  DriftPolicy drift = DriftPolicy::kOverwrite;
+  std::vector<std::string> accept_facts{};
 };
 struct VerifyRequest {
   std::string revision;    // empty: live against the deployed revision

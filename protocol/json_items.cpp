@@ -81,6 +81,8 @@ Json item(const Line& line) {
 
 Json item(const RevisionItem& item) {
   const auto& revision = item.status.revision;
+  Json facts = Json::object();
+  for (const auto& fact : item.facts) facts[escape_bytes(fact.name)] = text(fact.value);
   return {{"name", text(revision.name.str())},
           {"status", to_string(item.status.status)},
           {"blocked", item.status.blocked},
@@ -93,7 +95,8 @@ Json item(const RevisionItem& item) {
           {"snapshot", digest(revision.snapshot.digest)},
           {"content_root", digest(revision.content_root)},
           {"files", item.counted ? Json(item.files) : Json(nullptr)},
-          {"bytes", item.counted ? Json(item.bytes) : Json(nullptr)}};
+          {"bytes", item.counted ? Json(item.bytes) : Json(nullptr)},
+          {"facts", facts}};
 }
 
 Json item(const HistoryEntry& entry) {
@@ -157,7 +160,9 @@ Json item(const PlanItem& item) {
           {"to_root", digest(item.plan.to_root)},
           {"warnings", texts(item.plan.warnings)},
           {"digest", digest(item.digest)},
-          {"estimate_s", seconds(item.estimate)}};
+          {"estimate_s", seconds(item.estimate)},
+          {"downtime_s", seconds(item.downtime)},
+          {"drift", to_string(item.drift)}};
 }
 
 Json item(const PlanStep& step) {
@@ -221,7 +226,8 @@ Json item(const StatusItem& status) {
           {"run_phase", to_string(status.run_phase)},
           {"link", text(status.link)},
           {"uptime_s", seconds(status.uptime)},
-          {"verified", time(status.verified)}};
+          {"verified", time(status.verified)},
+          {"reserve", text(status.reserve)}};
 }
 
 Json item(const HostItem& host) {

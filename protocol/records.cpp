@@ -92,6 +92,9 @@ Status check(const Snapshot& snapshot) {
   if (!is_sorted_by(
           snapshot.hard_links, [](const auto& it) -> const auto& { return it.front(); }))
     return fail(ErrorCode::kInvalid, "groups of hard links are not sorted by their first name");
+  if (!is_sorted_by(
+          snapshot.facts, [](const Fact& it) -> const auto& { return it.name; }))
+    return fail(ErrorCode::kInvalid, "the facts of the host are not sorted by unique names");
   return {};
 }
 

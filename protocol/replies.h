@@ -35,6 +35,7 @@ struct RevisionItem {
   bool counted = false;  // what follows is known
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
+  std::vector<Fact> facts{};  // of the host
 };
 struct ResourceItem {
   ResourceSnapshot resource;
@@ -74,6 +75,8 @@ struct PlanItem {
   Plan plan;
   Digest digest;
   Duration estimate{};
+  Duration downtime{};  // from the first stop of a unit to the last start; part of the estimate
+  DriftPolicy drift = DriftPolicy::kOverwrite;
 };  // plan.steps is empty here
 struct EventItem {
   RunId run;
@@ -103,7 +106,8 @@ struct StatusItem {
   RunPhase run_phase = RunPhase::kDone;
   std::string link;  // "connected", "waiting to be accepted: FINGERPRINT", "none configured"
   Duration uptime{};
-  WallTime verified;  // when the whole store was last read and hashed; 0: never
+  WallTime verified;      // when the whole store was last read and hashed; 0: never
+  std::string reserve{};  // why nothing is held back for a full disk; "" when something is
 };
 struct HostItem {
   HostId id;

@@ -27,6 +27,8 @@ void write(Node::Builder to, const rollback::Node& from);
 rollback::Node read(Node::Reader from);
 void write(Tree::Builder to, const rollback::Tree& from);
 rollback::Tree read(Tree::Reader from);
+void write(Fact::Builder to, const rollback::Fact& from);
+rollback::Fact read(Fact::Reader from);
 void write(Resource::Builder to, const ResourceSnapshot& from);
 ResourceSnapshot read(Resource::Reader from);
 void write(Snapshot::Builder to, const rollback::Snapshot& from);

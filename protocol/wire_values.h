@@ -44,6 +44,8 @@ struct Last<StepAction> : LastIs<StepAction::kReloadUnit> {};
 template <>
 struct Last<StepPhase> : LastIs<StepPhase::kActivate> {};
 template <>
+struct Last<DriftPolicy> : LastIs<DriftPolicy::kAbort> {};
+template <>
 struct Last<RolloutState> : LastIs<RolloutState::kDone> {};
 template <>
 struct Last<HostPhase> : LastIs<HostPhase::kUnknown> {};
@@ -73,6 +75,13 @@ E known(unsigned number) {
 template <typename E>
 constexpr std::uint16_t number_of(E value) {
   return static_cast<std::uint16_t>(value);
+}
+// 0 is what those say who do not know the field.
+constexpr std::uint16_t number_of(DriftPolicy policy) {
+  return policy == DriftPolicy::kOverwrite ? 0 : static_cast<std::uint16_t>(policy);
+}
+inline DriftPolicy drift_of(unsigned number) {
+  return number == 0 ? DriftPolicy::kOverwrite : known<DriftPolicy>(number);
 }
 ExitCode known_exit_code(int number);
 

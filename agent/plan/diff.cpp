@@ -66,6 +66,7 @@ std::map<std::string, std::string> facts_of(const Snapshot& snapshot) {
       facts.emplace(
           fmt::format("fact {}/{} {}", to_string(resource.kind), resource.name, fact.name),
           fact.value);
+  for (const auto& fact : snapshot.facts) facts.emplace("fact " + fact.name, fact.value);
   return facts;
 }
 

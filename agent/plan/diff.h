@@ -20,7 +20,8 @@ struct PathChange {
 // differs only in what is below it is left out. Units whose activity or enablement differs come
 // last, as "unit NAME".
 std::vector<PathChange> compare_states(const HostState& from, const HostState& to);
-// Facts that differ, which make no other release, as "fact KIND/RESOURCE NAME".
+// Facts that differ, which make no other release, as "fact KIND/RESOURCE NAME", those of
+// the host as "fact NAME".
 std::vector<PathChange> compare_facts(const Snapshot& from, const Snapshot& to);
 
 }  // namespace rollback

@@ -27,18 +27,24 @@ struct DiffRequest {
 struct PlanRequest {
   to @0 :Text;
   diff @1 :Bool;
+  drift @2 :UInt16;
 }
 struct RollbackRequest {
   to @0 :Text;
   dryRun @1 :Bool;
   timeoutNs @2 :Int64;
   acceptRemovals @3 :Bool;
-  confirmNs @4 :Int64;
+  plan @4 :Data;  # 32 bytes, or empty for none
+  drift @5 :UInt16;
+  acceptFacts @6 :List(Text);
+  confirmNs @7 :Int64;
 }
 struct UndoRequest {
   run @0 :Text;
   dryRun @1 :Bool;
   timeoutNs @2 :Int64;
+  drift @3 :UInt16;
+  acceptFacts @4 :List(Text);
 }
 struct VerifyRequest {
   revision @0 :Text;

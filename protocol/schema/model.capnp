@@ -72,6 +72,7 @@ struct Resource {
 struct Snapshot {
   resources @0 :List(Resource);
   hardLinks @1 :List(List(Data));
+  facts @2 :List(Fact);
 }
 
 struct Revision {

@@ -20,6 +20,7 @@ struct RevisionItem {
   files @6 :UInt64;
   bytes @7 :UInt64;
   blockedWhy @8 :Text;
+  facts @9 :List(Model.Fact);
 }
 struct ResourceItem {
   resource @0 :Model.Resource;
@@ -49,6 +50,8 @@ struct PlanItem {
   plan @0 :Model.Plan;
   digest @1 :Data;
   estimateNs @2 :Int64;
+  downtimeNs @3 :Int64;
+  drift @4 :UInt16;
 }
 struct EventItem {
   run @0 :Data;
@@ -79,6 +82,7 @@ struct StatusItem {
   link @9 :Text;
   uptimeNs @10 :Int64;
   verifiedNs @11 :Int64;
+  reserve @12 :Text;
 }
 struct HostItem {
   id @0 :Data;

@@ -41,6 +41,17 @@ TEST(Records, AFileWithHolesIsAnotherRecordOfTheSameContent) {
   EXPECT_EQ(content_root(sparse), content_root(tree));
 }
 
+// A snapshot without facts of the host has the bytes it had before there were any.
+TEST(Records, FactsOfTheHostAreRecordedAndMakeNoOtherContent) {
+  auto snapshot = samples::snapshot();
+  snapshot.facts = {{"queue", "7"}, {"schema", "41"}};
+  expect_golden("snapshot_with_facts", *encode_snapshot(snapshot));
+  EXPECT_EQ(*decode_snapshot(*encode_snapshot(snapshot)), snapshot);
+  EXPECT_EQ(content_root(snapshot), content_root(samples::snapshot()));
+  std::swap(snapshot.facts[0], snapshot.facts[1]);
+  EXPECT_FALSE(encode_snapshot(snapshot));
+}
+
 // The worked example of docs/formats/records.md.
 TEST(Records, DocumentedExampleIsWhatIsWritten) {
   Node file;

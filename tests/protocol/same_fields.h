@@ -26,7 +26,7 @@ constexpr std::size_t count_fields() {
 template <typename T>
 auto tie_fields(const T& value) {
   constexpr auto kCount = count_fields<T>();
-  static_assert(kCount <= 12, "add a line below");
+  static_assert(kCount <= 13, "add a line below");
   if constexpr (kCount == 0) {
     return std::tuple<>();
   } else if constexpr (kCount == 1) {
@@ -56,10 +56,13 @@ auto tie_fields(const T& value) {
   } else if constexpr (kCount == 11) {
     const auto& [a, b, c, d, e, f, g, h, i, j, k] = value;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k);
-  } else {
-    static_assert(kCount == 12, "add a line above");
+  } else if constexpr (kCount == 12) {
     const auto& [a, b, c, d, e, f, g, h, i, j, k, l] = value;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l);
+  } else {
+    static_assert(kCount == 13, "add a line above");
+    const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = value;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
   }
 }
 

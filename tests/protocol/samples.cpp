@@ -186,7 +186,8 @@ StatusItem status() {
           RunPhase::kStaged,
           "connected",
           seconds(4711),
-          kNoon};
+          kNoon,
+          "the disk is full"};
 }
 
 HealthItem health() {
@@ -202,9 +203,16 @@ std::vector<CommandBody> command_bodies() {
           HistoryRequest{5},
           ShowRequest{"v2.4.1", true},
           DiffRequest{"v2.4.1", "live", true},
-          PlanRequest{"v2.4.1", true},
-          RollbackRequest{"v2.4.1", true, seconds(7), true, seconds(11)},
-          UndoRequest{"0102", true, seconds(8)},
+          PlanRequest{"v2.4.1", true, DriftPolicy::kKeep},
+          RollbackRequest{"v2.4.1",
+                          true,
+                          seconds(7),
+                          true,
+                          sha256("plan"),
+                          DriftPolicy::kAbort,
+                          {"schema", "queue"},
+                          seconds(11)},
+          UndoRequest{"0102", true, seconds(8), DriftPolicy::kKeep, {"schema"}},
           VerifyRequest{"v2.4.1", true, true, true, true, 50'000'000},
           HealthRequest{},
           StatusRequest{},
@@ -247,7 +255,8 @@ std::vector<ReplyBody> reply_bodies() {
                        true,
                        true,
                        3,
-                       4096},
+                       4096,
+                       {{"schema", "41"}}},
           history_entry(),
           ResourceItem{snapshot().resources[1], 3, 4096},
           PathItem{"/etc/\xff", file(), false, 2},
@@ -262,7 +271,7 @@ std::vector<ReplyBody> reply_bodies() {
                    2,
                    sha256("a\n"),
                    sha256("b\n")},
-          PlanItem{plan(), sha256("plan"), seconds(2)},
+          PlanItem{plan(), sha256("plan"), seconds(2), seconds(1), DriftPolicy::kKeep},
           plan().steps[0],
           EventItem{id<RunId>("run"), run_event()},
           run(),
