@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,7 @@ struct ActiveRun {
   JournalIntent intent;
   Origin origin;
   HostState target;
+  std::set<std::string> kept;  // see Comparison
   bool target_was_red = false;
   std::vector<ProbeResult> baseline;
   std::uint64_t events = 0;  // number of the last one
@@ -86,9 +88,14 @@ struct Comparison {
   bool target_was_red = false;  // only an undo goes back to such a state
   Origin origin;
   Plan plan;
+  std::set<std::string> kept;  // paths of `target` that are live's, because somebody changed them
 };
-Result<Comparison> compare_with(const RunDeps& deps, const std::string& to,
-                                RunKind kind = RunKind::kRollback);
+struct CompareOrder {
+  std::string to;
+  RunKind kind = RunKind::kRollback;
+  DriftPolicy drift = DriftPolicy::kOverwrite;
+};
+Result<Comparison> compare_with(const RunDeps& deps, const CompareOrder& order);
 // Without the plan itself, which may be large.
 PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan);
 

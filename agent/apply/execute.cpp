@@ -128,14 +128,28 @@ class Execution {
     record_.outcome = RunOutcome::kSucceeded;
     record_.exit_code = static_cast<int>(ExitCode::kDone);
     record_.changed = true;
+    note_kept();
     const bool healthy = run_.intent.red_before.empty();
     const auto kept = keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots,
-                                   deps_.blobs, run_.target.manifest},
+                                   deps_.blobs, run_.target.manifest, run_.kept},
                                   run_.origin, record_.id, healthy, deps_.clock.wall());
     if (kept) return;
     origin_kept_ = OriginKept::kNo;
     log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
                  kept.error().message);
+  }
+
+  // What the host has otherwise than the release, because somebody wanted it so.
+  void note_kept() {
+    constexpr std::size_t kNamed = 5;
+    if (run_.kept.empty()) return;
+    std::string named;
+    std::size_t left = kNamed;
+    for (const auto& path : run_.kept)
+      if (left > 0 && left-- > 0) named += (named.empty() ? "" : ", ") + path;
+    record_.findings.push_back(fmt::format("left as {} before the run (--drift keep): {}{}",
+                                           run_.kept.size() == 1 ? "it was" : "they were", named,
+                                           run_.kept.size() > kNamed ? ", ..." : ""));
   }
 
   void undo(const Error& why) {

@@ -139,7 +139,7 @@ class Finish {
     if (!content_.intent || stages_.paths().empty()) return {};
     ROLLBACK_ASSIGN(const Origin origin, load_origin(stages_));
     return keep_origin(
-        {deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs, {}}, origin,
+        {deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs, {}, {}}, origin,
         record_.id, content_.intent->red_before.empty(), deps_.clock.wall());
   }
 

@@ -136,7 +136,9 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
   for (const auto& [path, node] : origin.state.manifest) {
     if (node.kind != NodeKind::kFile) continue;
     const auto same = input.recorded.find(path);
-    if (same != input.recorded.end() && same->second.content == node.content) continue;
+    if (same != input.recorded.end() && same->second.content == node.content &&
+        !input.not_recorded.contains(path))
+      continue;
     ROLLBACK_ASSIGN(const bool known, input.blobs.has(node.content));
     if (known) continue;
     const auto op = replaced.find(path);

@@ -4,6 +4,7 @@
 // run only cannot be undone, and says so.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct KeepInput {
   SnapshotStore& snapshots;
   BlobStore& blobs;
   const Manifest& recorded;  // of a release in the store: what it holds needs no looking for
+  const std::set<std::string>& not_recorded;  // paths of it to which that does not apply
 };
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or

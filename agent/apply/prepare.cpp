@@ -57,13 +57,14 @@ class Preparer {
                               "rollback-agent, which finishes it",
                               unfinished->begin.run.str(), unfinished->begin.to));
     log_.enter(RunPhase::kPlanned, "comparing the host with " + order_.to);
-    ROLLBACK_ASSIGN(auto comparison, compare_with(deps_, order_.to, order_.kind));
+    ROLLBACK_ASSIGN(auto comparison, compare_with(deps_, {order_.to, order_.kind, order_.drift}));
     record_.from = comparison.plan.from;
     record_.to = comparison.plan.to;
     for (const auto& warning : comparison.plan.warnings) log_.warn(warning);
     Preparation result;
     result.prepared = describe(deps_, order_.run, comparison.plan);
     record_.plan_digest = result.prepared.plan_digest;
+    ROLLBACK_TRY(check_plan(result.prepared.plan_digest, comparison.plan));
     if (comparison.plan.empty()) return finished(std::move(result), std::move(comparison));
 
     ROLLBACK_TRY(in_time());
@@ -89,10 +90,10 @@ class Preparer {
       return finished(std::move(result), std::move(comparison));
     }
     record_.phase = RunPhase::kStaged;
-    result.run.emplace(ActiveRun{std::move(lock), std::move(journal), std::move(stages), record_,
-                                 *std::move(intent), std::move(comparison.origin),
-                                 std::move(comparison.target), comparison.target_was_red,
-                                 std::move(baseline_), 0, budget_, order_.confirm, std::nullopt});
+    result.run.emplace(ActiveRun{
+        std::move(lock), std::move(journal), std::move(stages), record_, *std::move(intent),
+        std::move(comparison.origin), std::move(comparison.target), std::move(comparison.kept),
+        comparison.target_was_red, std::move(baseline_), 0, budget_, order_.confirm, std::nullopt});
     return finished(std::move(result), std::move(comparison));
   }
 
@@ -100,6 +101,16 @@ class Preparer {
   static Preparation finished(Preparation result, Comparison comparison) {
     result.prepared.plan = std::move(comparison.plan);
     return result;
+  }
+
+  // What somebody looked at is what is done, or nothing.
+  [[nodiscard]] Status check_plan(const Digest& digest, const Plan& plan) const {
+    if (order_.plan.is_none() || order_.plan == digest) return {};
+    return fail(ErrorCode::kConflict,
+                fmt::format("the host changed since plan {} was made: now it would be plan {} with "
+                            "{} steps; look at `rollbackctl plan --to {}` again",
+                            order_.plan.hex().substr(0, 12), digest.hex().substr(0, 12),
+                            plan.steps.size(), plan.to));
   }
 
   [[nodiscard]] Status in_time() const { return budget_.check(deps_.clock.boot()); }

@@ -123,8 +123,8 @@ RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<In
 }
 RollbackEngine::~RollbackEngine() = default;
 
-Result<PreparedRun> RollbackEngine::plan(const std::string& to) {
-  ROLLBACK_ASSIGN(auto comparison, compare_with(inner_->deps, to));
+Result<PreparedRun> RollbackEngine::plan(const std::string& to, DriftPolicy drift) {
+  ROLLBACK_ASSIGN(auto comparison, compare_with(inner_->deps, {.to = to, .drift = drift}));
   auto prepared = describe(inner_->deps, RunId(), comparison.plan);
   prepared.plan = std::move(comparison.plan);
   return prepared;

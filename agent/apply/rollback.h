@@ -68,6 +68,9 @@ struct PrepareOrder {
   bool dry_run = false;  // plan and preflight; nothing stays behind, no lock is kept
   Duration confirm{};    // after the gate: taken back unless it is confirmed in time; 0: no
   RunId within;          // the deploy that it takes back; none usually
+  Digest plan{};         // only this one is carried out; none: whatever it is now
+  DriftPolicy drift = DriftPolicy::kOverwrite;
+  std::vector<std::string> accept_facts{};  // facts that may differ from the target's
 };
 
 struct PreparedRun {
@@ -75,6 +78,7 @@ struct PreparedRun {
   Plan plan;
   Digest plan_digest;
   Duration estimate{};
+  Duration downtime{};  // part of it
 };
 
 // Of a run that nothing came of: time that ran out is no refusal.
@@ -86,7 +90,7 @@ class RollbackEngine {
   ~RollbackEngine();
 
   // Pure preview: what a rollback to `to` would do now.
-  Result<PreparedRun> plan(const std::string& to);
+  Result<PreparedRun> plan(const std::string& to, DriftPolicy drift = DriftPolicy::kOverwrite);
   // Resolve, plan, preflight, stage. Refusals are errors: kNotFound, kConflict, kInvalid, kNoSpace,
   // kBusy (another run holds the host; the message names it). The refused run is recorded.
   // An empty plan is success with nothing staged.

@@ -17,14 +17,15 @@ namespace {
 constexpr std::size_t kMostTold = 10'000;  // steps; no run waits for somebody to read its plan
 
 // Gives the steps, of which there may be many: nobody needs them while the run goes on.
-std::vector<PlanStep> send_head(Stream& stream, PreparedRun& prepared) {
+std::vector<PlanStep> send_head(Stream& stream, PreparedRun& prepared, DriftPolicy drift) {
   auto steps = std::exchange(prepared.plan.steps, {});
-  stream.send(PlanItem{prepared.plan, prepared.plan_digest, prepared.estimate});
+  stream.send(
+      PlanItem{prepared.plan, prepared.plan_digest, prepared.estimate, prepared.downtime, drift});
   return steps;
 }
 
-void tell_plan(Stream& stream, PreparedRun& prepared) {
-  auto steps = send_head(stream, prepared);
+void tell_plan(Stream& stream, PreparedRun& prepared, DriftPolicy drift) {
+  auto steps = send_head(stream, prepared, drift);
   const std::size_t told = std::min(steps.size(), kMostTold);
   for (std::size_t i = 0; i < told; ++i) stream.send(std::move(steps[i]));
   if (told < steps.size())
@@ -66,7 +67,7 @@ void execute(Host& host, const PrepareOrder& order, const StreamPtr& stream) {
   if (!prepared)
     return host.hub.finish(refused_record(order, prepared.error(), host.deps.clock.wall()),
                            prepared.error());
-  tell_plan(*stream, *prepared);
+  tell_plan(*stream, *prepared, order.drift);
   if (!order.dry_run)
     return commit_and_finish(host, order.run, prepared->plan_digest,
                              refused_record(order, Error{}, host.deps.clock.wall()));
@@ -97,10 +98,10 @@ Result<RunId> run_to_undo(const RunStore& runs, const std::string& asked) {
 }  // namespace
 
 void plan_verb(Host& host, const PlanRequest& request, Stream& stream) {
-  auto planned = host.engine.plan(request.to);
+  auto planned = host.engine.plan(request.to, request.drift);
   if (!planned) return stream.fail(exit_code_of(planned.error()), planned.error());
   const bool differs = !planned->plan.empty();
-  for (auto& step : send_head(stream, *planned))
+  for (auto& step : send_head(stream, *planned, request.drift))
     if (!stream.send_patiently(std::move(step))) return;
   if (request.diff) {
     DiffRequest diff{"live", planned->plan.to, false};
@@ -120,6 +121,9 @@ void rollback_verb(Host& host, const RollbackRequest& request, const Asked& aske
   order.accept_removals = request.accept_removals;
   order.confirm = request.confirm;
   order.dry_run = request.dry_run;
+  order.plan = request.plan;
+  order.drift = request.drift;
+  order.accept_facts = request.accept_facts;
   execute(host, order, stream);
 }
 
@@ -135,6 +139,8 @@ void undo_verb(Host& host, const UndoRequest& request, const Asked& asked,
   order.reason = asked.reason;
   order.timeout = request.timeout;
   order.dry_run = request.dry_run;
+  order.drift = request.drift;
+  order.accept_facts = request.accept_facts;
   execute(host, order, stream);
 }
 

@@ -45,6 +45,8 @@ bool refuse_bad_snapshot(Session& session, const std::string& label, const std::
 
 // True: go on. Without a terminal there is nobody to ask; -y answers yes.
 bool confirmed(const Session& session, const std::string& question);
+// --drift overwrite|keep|abort
+void add_drift(CLI::App& app, DriftPolicy& drift);
 // "5m"; a validator that fills a Duration.
 void add_duration(CLI::App& app, const std::string& name, Duration& value, const std::string& help);
 

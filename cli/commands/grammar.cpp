@@ -177,4 +177,17 @@ void add_duration(CLI::App& app, const std::string& name, Duration& value,
       ->type_name("TIME");
 }
 
+void add_drift(CLI::App& app, DriftPolicy& drift) {
+  app.add_option_function<std::string>(
+         "--drift",
+         [&drift](const std::string& text) {
+           const auto parsed = parse_drift_policy(text);
+           if (!parsed) throw CLI::ValidationError("--drift", "overwrite, keep or abort");
+           drift = *parsed;
+         },
+         "Files that somebody changed since the deployed release was recorded are overwritten "
+         "(default), kept as they are, or abort the run")
+      ->type_name("overwrite|keep|abort");
+}
+
 }  // namespace rollback

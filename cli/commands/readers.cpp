@@ -84,6 +84,7 @@ void add_readers(CLI::App& app, Session& session) {
   command->add_option("--to", plan->to, "A release (default: the previous good one)")
       ->type_name("RELEASE");
   command->add_flag("-D,--diff", plan->diff, "With the text of every change");
+  add_drift(*command, plan->drift);
   ask_when_chosen(command, session, plan);
 
   add_verify(app, session);

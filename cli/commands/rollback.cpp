@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <memory>
+#include <set>
 
 #include "cli/commands/commands.h"
 #include "cli/output/answer.h"
+#include "cli/plan_file.h"
 
 namespace rollback {
 
@@ -26,28 +29,92 @@ void show_candidates(Session& session) {
 
 struct HowToTarget {
   bool previous = false;
-  bool diff = false;  // show the plan with its diffs first
+  bool diff = false;      // show the plan with its diffs first
+  std::string plan_file;  // --plan
 };
 
+std::string text_of(const PlanStep& step) {
+  return fmt::format("{} {} ({})", to_string(step.action), step.subject, step.why);
+}
+
+// What is otherwise than in the plan of the file, for people.
+void show_what_changed(Session& session, const PlanFile& file) {
+  constexpr std::size_t kNamed = 5;
+  std::vector<PlanStep> now;
+  const auto end =
+      session.agent().ask(PlanRequest{file.plan.to, false, file.drift}, [&](const Reply& reply) {
+        if (const auto* step = std::get_if<PlanStep>(&reply.body)) now.push_back(*step);
+      });
+  if (!end || end->exit_code != ExitCode::kDone) return;
+  std::size_t left = kNamed;
+  const auto show = [&](const char* what, const std::vector<PlanStep>& steps,
+                        const std::vector<PlanStep>& others) {
+    const std::set<std::string> known = [&] {
+      std::set<std::string> texts;
+      for (const auto& step : others) texts.insert(text_of(step));
+      return texts;
+    }();
+    for (const auto& step : steps)
+      if (!known.contains(text_of(step)) && left > 0 && left-- > 0)
+        fmt::print(stderr, "  {}: {}\n", what, printable(text_of(step)));
+  };
+  show("now also", now, file.plan.steps);
+  show("no more", file.plan.steps, now);
+}
+
+// --plan FILE: exactly that, or nothing.
+void run_plan_file(Session& session, RollbackRequest request, const HowToTarget& how) {
+  if (how.plan_file == "-" && session.terminal.in)
+    return refuse(session, "--plan - reads a plan from standard input, which is a terminal here");
+  const auto file = load_plan_file(how.plan_file, std::cin);
+  if (!file) return refuse(session, file.error().message);
+  request.to = file->plan.to;
+  request.plan = file->digest;
+  request.drift = file->drift;
+  const auto question =
+      fmt::format("Carry out the {} steps of plan {} and take this host to {}?",
+                  file->plan.steps.size(), file->digest.hex().substr(0, 12), file->plan.to);
+  if (!request.dry_run && !confirmed(session, question))
+    return refuse(session, "not confirmed; nothing was changed");
+  const auto end = ask_and_print(session, session.agent(), request);
+  const bool refused = end && end->exit_code == ExitCode::kRefused && end->error;
+  if (refused && end->error->code == ErrorCode::kConflict && session.format == Format::kTable)
+    show_what_changed(session, *file);
+}
+
+void add_accepted_facts(CLI::App& command, std::vector<std::string>& facts) {
+  command.add_option("--accept-fact", facts, "Go on although this fact differs from the release's")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+}
+
 // False after saying why: then nothing may be changed.
-bool plan_shown(Session& session, const std::string& to) {
+bool plan_shown(Session& session, const std::string& to, DriftPolicy drift) {
   if (session.format == Format::kJson || session.format == Format::kYaml) {
     refuse(session,
            "-D shows the plan to people; for a program there is 'rollbackctl plan -D -o json'");
     return false;
   }
-  ask_and_print(session, session.agent(), PlanRequest{to, true});
+  ask_and_print(session, session.agent(), PlanRequest{to, true, drift});
   return session.exit == ExitCode::kDone || session.exit == ExitCode::kNothingToDo;
 }
 
 void run_rollback(Session& session, const RollbackRequest& request, const HowToTarget& how) {
   const bool previous = how.previous;
+  session.budget = request.timeout;
+  if (!how.plan_file.empty()) {
+    if (!request.to.empty() || previous || how.diff || request.drift != DriftPolicy::kOverwrite)
+      return refuse(session,
+                    "--plan says where to and what to do: it excludes --to, --previous, -D "
+                    "and --drift");
+    return run_plan_file(session, request, how);
+  }
   if (request.to.empty() && !previous) return show_candidates(session);
   if (!request.to.empty() && previous)
     return refuse(session, "--to and --previous exclude each other");
   if (const auto name = RevisionName::parse(request.to); !request.to.empty() && !name)
     return refuse(session, name.error().message);
-  if (how.diff && !plan_shown(session, request.to)) return;
+  if (how.diff && !plan_shown(session, request.to, request.drift)) return;
   const std::string target = request.to.empty() ? "the previous good release" : request.to;
   if (!request.dry_run && !confirmed(session, "Take this host back to " + target + "?"))
     return refuse(session, "not confirmed; nothing was changed");
@@ -62,10 +129,16 @@ void add_rollback(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("rollback", "Take this host back to a release");
   command->add_option("--to", request->to, "v2.4.1, v2.4.1@2 or run:ID")->type_name("RELEASE");
   command->add_flag("--previous", how->previous, "To the previous good release");
+  command
+      ->add_option("--plan", how->plan_file,
+                   "Exactly what 'plan -o json' printed to FILE (-: standard input), or nothing")
+      ->type_name("FILE");
   command->add_flag("-n,--dry-run", request->dry_run, "Plan and check everything, change nothing");
   command->add_flag("-D,--diff", how->diff, "Show the plan with the text of every change first");
   command->add_flag("--accept-removals", request->accept_removals,
                     "Remove many files that no release recorded");
+  add_drift(*command, request->drift);
+  add_accepted_facts(*command, request->accept_facts);
   add_duration(*command, "--timeout", request->timeout, "Budget of the run (default 5m)");
   add_duration(*command, "--confirm-timeout", request->confirm,
                "Go back again unless 'run confirm' comes within this time");
@@ -77,10 +150,13 @@ void add_rollback(CLI::App& app, Session& session) {
   command = app.add_subcommand("undo", "Take back what a run changed on this host");
   command->add_option("run", undo->run, "Its id (default: the last run that changed something)");
   command->add_flag("-n,--dry-run", undo->dry_run, "Plan and check everything, change nothing");
+  add_drift(*command, undo->drift);
+  add_accepted_facts(*command, undo->accept_facts);
   add_duration(*command, "--timeout", undo->timeout, "Budget of the run (default 5m)");
   command->add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
   command->add_flag("-y,--yes", session.yes, "Do not ask");
   command->callback([&session, undo] {
+    session.budget = undo->timeout;
     const std::string which = undo->run.empty() ? "the last run" : "run " + undo->run;
     if (!undo->dry_run && !confirmed(session, "Undo " + which + " on this host?"))
       return refuse(session, "not confirmed; nothing was changed");

@@ -92,12 +92,15 @@ void Answer::finish(const End& end) {
     session_.exit = ExitCode::kNothingToDo;
 }
 
-void ask_and_print(Session& session, Client client, const CommandBody& body) {
+std::optional<End> ask_and_print(Session& session, Client client, const CommandBody& body) {
   const auto* const diff = std::get_if<DiffRequest>(&body);
   Answer answer(session,
                 diff != nullptr && diff->stat ? Answer::Diffs::kStat : Answer::Diffs::kText);
   const auto end = client.ask(body, [&](const Reply& reply) { answer.take(reply); });
-  if (end) return answer.finish(*end);
+  if (end) {
+    answer.finish(*end);
+    return *end;
+  }
   answer.flush();
   const bool detached = end.error().code == ErrorCode::kTimeout && session.interrupted();
   if (detached) {
@@ -106,10 +109,11 @@ void ask_and_print(Session& session, Client client, const CommandBody& body) {
                "\nDetached; what was begun goes on. 'rollbackctl run watch' (or 'rollbackctl fleet "
                "run watch') shows it, 'run abort' ends it.\n");
     session.exit = ExitCode::kDetached;
-    return;
+    return std::nullopt;
   }
   print_error(session, end.error().message);
   session.exit = end.error().code == ErrorCode::kDenied ? ExitCode::kDenied : ExitCode::kUsage;
+  return std::nullopt;
 }
 
 }  // namespace rollback

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,9 @@ class Answer {
   std::vector<std::string> json_;
 };
 
-// Runs `body` against a client and prints its answer; the session's exit code is the End's.
-void ask_and_print(Session& session, Client client, const CommandBody& body);
+// Runs `body` against a client and prints its answer; the session's exit code is the End's, which
+// is given back when there is one.
+std::optional<End> ask_and_print(Session& session, Client client, const CommandBody& body);
 // "rollbackctl: sentence" on stderr.
 void print_error(const Session& session, const std::string& sentence);
 

@@ -38,11 +38,28 @@ std::string run_text(const Session& session, const Reply& reply, const RunRecord
   return text;
 }
 
+// An estimate has no hundredths.
+std::string rough_text(Duration time) {
+  using std::chrono::milliseconds;
+  const auto ms = std::chrono::duration_cast<milliseconds>(time).count();
+  if (ms < 1000) return fmt::format("{} ms", (ms + 9) / 10 * 10);
+  const auto seconds = (ms + 500) / 1000;
+  if (seconds < 60) return fmt::format("{} s", seconds);
+  return fmt::format("{} min{}", seconds / 60,
+                     seconds % 60 == 0 ? "" : fmt::format(" {} s", seconds % 60));
+}
+
 std::string plan_text(const Session& session, const Reply& reply, const PlanItem& item) {
   std::string text =
-      fmt::format("{}plan {}: {} -> {}, about {}\n", prefix(reply), item.digest.hex().substr(0, 12),
-                  item.plan.from.empty() ? "(unrecorded)" : item.plan.from, item.plan.to,
-                  format_duration(item.estimate));
+      fmt::format("{}plan {}: {} -> {}\n", prefix(reply), item.digest.hex().substr(0, 12),
+                  item.plan.from.empty() ? "(unrecorded)" : item.plan.from, item.plan.to);
+  if (item.estimate > Duration::zero()) {
+    text += fmt::format("  about {} of the {} budget", rough_text(item.estimate),
+                        rough_text(session.budget));
+    if (item.downtime > Duration::zero())
+      text += fmt::format("; what restarts is down for about {}", rough_text(item.downtime));
+    text += '\n';
+  }
   for (const auto& warning : item.plan.warnings)
     text += toned(session.terminal, Tone::kWarn, "  warning: " + printable(warning)) + '\n';
   return text;

@@ -114,8 +114,10 @@ std::string Board::str(WallTime now, std::size_t height) const {
 }
 
 void watch_rollout(Session& session, const CommandBody& body) {
-  if (!session.terminal.out || session.format != Format::kTable)
-    return ask_and_print(session, session.coordinator(), body);
+  if (!session.terminal.out || session.format != Format::kTable) {
+    ask_and_print(session, session.coordinator(), body);
+    return;
+  }
   Board board(session);
   Screen screen;
   Answer report(session);

@@ -133,8 +133,10 @@ std::string revision_text(const Session& session, const RevisionItem& item) {
                   toned(session.terminal, item.current ? Tone::kGood : Tone::kPlain, status),
                   time_text(revision.recorded, session.utc), revision.snapshot.digest.hex());
   if (!revision.git_ref.empty()) text += "git       " + printable(revision.git_ref) + '\n';
-  return text +
-         fmt::format("content   {}, {}\n\n", counted(item.files, "file"), size_text(item.bytes));
+  text += fmt::format("content   {}, {}\n", counted(item.files, "file"), size_text(item.bytes));
+  for (const auto& fact : item.facts)
+    text += fmt::format("fact      {}: {}\n", printable(fact.name), printable(fact.value));
+  return text + '\n';
 }
 
 std::string path_text(const Session& session, const PathItem& item) {

@@ -103,25 +103,26 @@ Row unit_row(const Reply& reply, const ResourceItem& item, const UnitState& unit
            {printable(unit.fragment), Tone::kPlain, true}}};
 }
 
-Row fact_row(const Reply& reply, const ResourceItem& item, const Fact& fact) {
+Row fact_row(const Reply& reply, const std::string& resource, const Fact& fact) {
   return {"facts",
           {"HOST", "FACT", "RESOURCE", "VALUE"},
           {{printable(reply.host)},
            {printable(fact.name)},
-           {resource_name(item)},
+           {resource},
            {printable(fact.value), Tone::kPlain, true}}};
 }
 
 Row status_row(const Session& session, const StatusItem& item) {
   const bool verified = item.verified.ns != 0;
   return {"status",
-          {"HOST", "RELEASE", "HEALTH", "RUN", "VERIFIED", "STORE", "COORDINATOR"},
+          {"HOST", "RELEASE", "HEALTH", "RUN", "VERIFIED", "STORE", "RESERVE", "COORDINATOR"},
           {{printable(item.host)},
            {item.release.empty() ? "-" : item.release},
            {std::string(to_string(item.health)), tone_of(item.health)},
            {item.run.empty() ? "-" : fmt::format("{} ({})", item.run, to_string(item.run_phase))},
            {verified ? time_text(item.verified, session.utc) : ""},
            {printable(item.store), item.store == "ok" ? Tone::kGood : Tone::kBad},
+           {printable(item.reserve), Tone::kWarn},
            {printable(item.link)}}};
 }
 
@@ -212,7 +213,8 @@ std::vector<Row> further_rows_of(const Reply& reply) {
   const auto* const item = std::get_if<ResourceItem>(&reply.body);
   if (item == nullptr) return rows;
   for (const auto& unit : item->resource.units) rows.push_back(unit_row(reply, *item, unit));
-  for (const auto& fact : item->resource.facts) rows.push_back(fact_row(reply, *item, fact));
+  for (const auto& fact : item->resource.facts)
+    rows.push_back(fact_row(reply, resource_name(*item), fact));
   return rows;
 }
 

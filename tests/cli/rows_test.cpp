@@ -77,8 +77,20 @@ TEST(Lines, OfAPlanNameBothEndsAndWarnings) {
   item.plan.to = "v2.4.1";
   item.plan.warnings = {"nginx is older"};
   item.estimate = std::chrono::seconds(2);
-  EXPECT_THAT(line(reply_of(item)), HasSubstr("(unrecorded) -> v2.4.1, about 2"));
+  EXPECT_THAT(line(reply_of(item)),
+              HasSubstr("(unrecorded) -> v2.4.1\n  about 2 s of the 5 min budget\n"));
   EXPECT_THAT(line(reply_of(item)), HasSubstr("  warning: nginx is older\n"));
+}
+
+TEST(Lines, OfAPlanRoundTheEstimateAndTellTheDowntime) {
+  SessionFixture fixture;
+  fixture.session.budget = std::chrono::seconds(90);
+  PlanItem item;
+  item.estimate = std::chrono::milliseconds(62'300);
+  item.downtime = std::chrono::milliseconds(451);
+  EXPECT_THAT(line_of(fixture.session, reply_of(item))->text,
+              HasSubstr("\n  about 1 min 2 s of the 1 min 30 s budget; what restarts is down for "
+                        "about 460 ms\n"));
 }
 
 TEST(Lines, OfADiffKeepItsLinesAndEscapeTheRest) {
