@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/apply/active_run.h"
+#include "agent/apply/ballast.h"
 #include "agent/apply/commit.h"
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
@@ -156,6 +157,7 @@ class Execution {
     log_.finding(why.message);
     if (record_.phase == RunPhase::kStaged)  // nothing has happened yet
       return why.code == ErrorCode::kTimeout ? forget() : conclude({});
+    (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     // The journal's answer does not matter any more: undo is idempotent and comes first.
     (void)run_.journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
@@ -261,7 +263,10 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
   if (const auto put = deps.runs.put(record); !put && stored) stored = put;
   // The journal still knows, and it is tried again when there is room; but a store that is only
   // read would never take it, and until then no other run could begin.
-  if (!stored && deps.snapshots.takes_writes()) return;
+  if (!stored && deps.snapshots.takes_writes()) {
+    (void)give_up_ballast(deps.state);  // it may be all that the store lacks
+    return;
+  }
   // From here on the outcome is stored or never will be: what is left is only to clean up.
   // What must outlive the run is renamed before the journal says that its stage may go.
   auto cleaned = keep ? stages.set_aside() : Status();

@@ -198,6 +198,11 @@ Status Journal::remove(const Directory& state) {
   return state.sync();
 }
 
+Status Journal::reserve(std::uint64_t bytes) const {
+  ROLLBACK_TRY(file_.allocate(size_, bytes, File::Growth::kKeepsSize));
+  return {};
+}
+
 Status Journal::append_encoded(const std::function<void(const UsePiece&)>& encode) {
   if (poisoned_)
     return fail(ErrorCode::kIo, file_.path() + " failed before and is not written any more");

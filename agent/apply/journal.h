@@ -53,6 +53,10 @@ class Journal {
     return append_encoded([&](const UsePiece& use) { encode_journal_record(record, use); });
   }
 
+  // Room for that many bytes after what is there (kNoSpace), so that appending them needs none.
+  // Where the file system gives no such promise, nothing.
+  Status reserve(std::uint64_t bytes) const;
+
  private:
   // Encodes twice: a record begins with its length and its sum.
   Status append_encoded(const std::function<void(const UsePiece&)>& encode);

@@ -4,16 +4,17 @@
 #include <fmt/format.h>
 #include <linux/fs.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "agent/apply/ballast.h"
 #include "agent/plan/planner.h"
 
 namespace rollback {
 
 namespace {
 
-constexpr std::uint64_t kMargin = 16ULL << 20U;  // bytes that stay free on every mount
 constexpr std::uint64_t kSpareInodes = 64;
 constexpr std::size_t kNamed = 5;
 
@@ -94,11 +95,9 @@ struct Need {
   std::uint64_t inodes = 0;
 };
 
-Status check_room(const PreflightInput& input, const std::string& stage, const Need& need) {
-  const auto mount = parent_of(parent_of(stage));
-  ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, mount));
+Status check_room(const Directory& directory, const std::string& mount, const Need& need) {
   struct statvfs space {};
-  const int result = input.root.calls().fstatvfs(directory.fd(), space);
+  const int result = directory.calls().fstatvfs(directory.fd(), space);
   if (result < 0) return fail_errno(-result, "look at the free space of " + mount);
   const std::uint64_t free = space.f_bavail * space.f_frsize;
   if (free < need.bytes + kMargin)
@@ -112,6 +111,16 @@ Status check_room(const PreflightInput& input, const std::string& stage, const N
   return {};
 }
 
+// Of the journal of a plan, whole: each path stands in the intent, and again when it cannot be
+// taken back.
+std::uint64_t journal_bytes(const Plan& plan) {
+  constexpr std::uint64_t kOfOperation = 256;
+  std::uint64_t bytes = journal_reserve(plan);
+  for (const auto& step : plan.steps)
+    if (step.phase == StepPhase::kCommit) bytes += kOfOperation + 2 * step.subject.size();
+  return bytes;
+}
+
 Status check_space(const PreflightInput& input) {
   std::map<std::uint32_t, Need> needs;
   for (const auto& step : input.plan.steps) {
@@ -122,12 +131,30 @@ Status check_space(const PreflightInput& input) {
     if (node != input.target.manifest.end()) need.bytes += node->second.size + 4096;
   }
   if (!needs.empty()) needs.begin()->second.bytes += input.preview_bytes;
-  for (const auto& [index, need] : needs)
-    ROLLBACK_TRY(check_room(input, input.stages.paths()[index], need));
-  return {};
+  Need journal{journal_bytes(input.plan), 1};
+  ROLLBACK_ASSIGN(const FileStat state, input.state.stat(""));
+  for (auto& [index, need] : needs) {
+    const auto mount = parent_of(parent_of(input.stages.paths()[index]));
+    ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, mount));
+    ROLLBACK_ASSIGN(const FileStat stat, directory.stat(""));
+    if (stat.dev == state.dev) need.bytes += std::exchange(journal.bytes, 0);
+    ROLLBACK_TRY(check_room(directory, mount, need));
+  }
+  if (journal.bytes == 0) return {};
+  return check_room(input.state, input.state.path(), journal);
 }
 
 }  // namespace
+
+std::uint64_t journal_reserve(const Plan& plan) noexcept {
+  constexpr std::uint64_t kPhases = 64ULL << 10U;
+  constexpr std::uint64_t kOfDifference = 256;             // of one, besides its path
+  constexpr std::uint64_t kMostDifferences = 8ULL << 20U;  // nobody reads more
+  std::uint64_t differences = 0;
+  for (const auto& step : plan.steps)
+    if (step.phase == StepPhase::kCommit) differences += 2 * step.subject.size() + kOfDifference;
+  return kPhases + std::min(differences, kMostDifferences);
+}
 
 Status check_files(const PreflightInput& input) {
   ROLLBACK_TRY(check_emptied(input));

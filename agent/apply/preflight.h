@@ -15,12 +15,16 @@ namespace rollback {
 
 struct PreflightInput {
   const Directory& root;
+  const Directory& state;  // where the journal is going to be
   const StageSet& stages;  // located, not made
   const Plan& plan;
   const HostState& live;
   const HostState& target;
   std::size_t preview_bytes = 0;
 };
+
+// What undo and the outcome may append to the journal of such a plan, in bytes.
+std::uint64_t journal_reserve(const Plan& plan) noexcept;
 
 // Directories that must go hold nothing but what the plan removes; no changed path, no directory of
 // one and no place of a stage is immutable or append-only (kDenied); every mount has room

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/apply/active_run.h"
+#include "agent/apply/ballast.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/preflight.h"
 #include "agent/apply/preview.h"
@@ -79,6 +80,7 @@ class Preparer {
     auto status = intent ? Status() : Status(Failure(intent.error()));
     if (status && !order_.dry_run) {
       status = journal.append(*intent);
+      if (status) status = journal.reserve(journal_reserve(comparison.plan));
       if (status) status = journal.append(JournalPhase{RunPhase::kStaged, deps_.clock.wall()});
     }
     if (!status || order_.dry_run) {
@@ -125,8 +127,19 @@ class Preparer {
           (paths.empty() || parent_of(paths.back()) != parent_of(step.subject)))
         paths.push_back(step.subject);
     ROLLBACK_ASSIGN(StageSet stages, StageSet::locate(deps_.root, order_.run, paths));
-    ROLLBACK_TRY(check_files({deps_.root, stages, comparison.plan, comparison.origin.state,
-                              comparison.target, preview_bytes(comparison)}));
+    const PreflightInput input{deps_.root,
+                               deps_.state,
+                               stages,
+                               comparison.plan,
+                               comparison.origin.state,
+                               comparison.target,
+                               preview_bytes(comparison)};
+    auto checked = check_files(input);
+    if (!checked && checked.error().code == ErrorCode::kNoSpace && give_up_ballast(deps_.state)) {
+      log_.warn("the disk is full: the run takes the room that was held back for that");
+      checked = check_files(input);
+    }
+    ROLLBACK_TRY(checked);
     return stages;
   }
 

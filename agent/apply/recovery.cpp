@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/apply/ballast.h"
 #include "agent/apply/journal.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/stage.h"
@@ -79,6 +80,7 @@ Result<Recovery> forget(const Directory& state, StageSet& stages, Recovery found
 Result<Recovery> take_back(const Directory& root, const Directory& state, const StageSet& stages,
                            const JournalIntent& intent, Recovery found) {
   // Undo goes on when the journal cannot be written: it is idempotent, and files come first.
+  (void)give_up_ballast(state);  // a directory that comes back needs room, too
   auto journal = Journal::reopen(state);
   if (journal) (void)journal->append(JournalPhase{RunPhase::kUndoing, {}});
   const auto undone = undo_files(root, stages, intent.files);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/apply/active_run.h"
+#include "agent/apply/ballast.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/interrupted.h"
 
@@ -218,6 +219,8 @@ Status RollbackEngine::forget_expired() {
   const Noted noted(*inner_);
   return inner_->forget();
 }
+
+std::string RollbackEngine::hold_room() { return holder() ? "" : hold_ballast(inner_->deps.state); }
 
 Result<std::optional<RunRecord>> RollbackEngine::finish_interrupted(RunListener& listener) {
   if (inner_->active) return std::nullopt;

@@ -106,6 +106,9 @@ class RollbackEngine {
   [[nodiscard]] std::optional<RunId> holder() const;  // any thread
   // Leases that ran out; call about once a second between runs.
   Status forget_expired();
+  // Holds room back for a full disk, unless a run holds the host; call between runs. One sentence
+  // when there is none.
+  std::string hold_room();
   // Units and records of a run that a crash left behind, after its files were decided (recovery.h).
   Result<std::optional<RunRecord>> finish_interrupted(RunListener& listener);
 

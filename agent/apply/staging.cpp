@@ -19,7 +19,8 @@ namespace rollback {
 namespace {
 
 constexpr std::size_t kNamed = 5;
-constexpr std::uint64_t kHeldOfFile = 2 << 20U;  // most bytes in memory to write one file
+constexpr std::uint64_t kReservedFrom = 1 << 20U;  // bytes of a file
+constexpr std::uint64_t kHeldOfFile = 2 << 20U;    // most bytes in memory to write one file
 
 bool is_lost(const Error& error) noexcept {
   return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kCorrupt;
@@ -234,6 +235,9 @@ class Stager {
   // By a thread of the pool.
   Status write_content(FileOp& op, const Directory& stage, const Node& node, const FileMeta& meta) {
     ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
+    // Small ones find out as well before anything is live, and need not be asked for one by one.
+    if (!node.sparse && node.size >= kReservedFrom)
+      ROLLBACK_TRY(file.allocate(0, node.size, File::Growth::kKeepsSize));
     HoleWriter holes(file);
     const auto written = input_.content(node.content, [&](std::string_view piece) {
       return node.sparse ? holes.add(piece) : file.write_all(piece);

@@ -107,8 +107,10 @@ void Agent::tick() {
     if (on_time()) deps_.feed_watchdog();
     socket_->drop_idle();
     if (!deps_.host.run_worker.current())
-      (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1),
-                                        [this] { (void)deps_.host.engine.forget_expired(); }});
+      (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1), [this] {
+                                          (void)deps_.host.engine.forget_expired();
+                                          (void)deps_.host.engine.hold_room();
+                                        }});
     if (deps_.host.deploys.open() && !deps_.host.hub.running())
       (void)deps_.host.run_worker.post(
           {"looking after a deploy", kResuming, [this] { look_after_deploy(deps_.host); }});

@@ -15,6 +15,8 @@ void config_check_verb(Host& host, Stream& stream) {
   }
   if (const auto needed = needed_drop_in(file->options); !needed.empty())
     stream.note(EventLevel::kInfo, needed);
+  if (const auto lacking = host.engine.hold_room(); !lacking.empty())
+    stream.note(EventLevel::kWarning, lacking);
   const auto present = require_present(file->options.resources, host.platform);
   if (fatal || !present)
     return stream.fail(ExitCode::kUsage,

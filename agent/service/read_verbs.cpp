@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "agent/apply/ballast.h"
 #include "agent/service/secrets.h"
 #include "agent/service/side.h"
 #include "agent/service/verbs.h"
@@ -250,6 +251,8 @@ StatusItem status_of(Host& host, const std::string& link) {
     item.run = holder->str();
     item.run_phase = host.deploys.open() ? RunPhase::kDeploying : RunPhase::kStaged;
   }
+  // What a run has taken it gives back.
+  if (item.run.empty() && !has_ballast(host.deps.state)) item.reserve = "none: the disk is full";
   item.link = link;
   item.uptime = host.deps.clock.boot() - host.identity.started;
   return item;

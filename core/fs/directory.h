@@ -43,6 +43,10 @@ class File {
   Status write_all(std::string_view bytes) const;
   Status write_at(std::string_view bytes, std::uint64_t offset) const;  // all of them
   Status resize(std::uint64_t size) const;                              // what it gains is a hole
+  // Room for these bytes, so that writing them cannot fail for want of it (kNoSpace). False where
+  // the file system has no such promise.
+  enum class Growth { kKeepsSize, kGrows };  // whether they count as the file's already
+  Result<bool> allocate(std::uint64_t offset, std::uint64_t size, Growth growth) const;
   // The disk begins; nothing is durable by it, and a failure is told here or by the sync. Where the
   // call is not known, or a sandbox forbids it, the sync does all the work.
   Status start_write_back() const;

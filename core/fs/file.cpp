@@ -98,6 +98,17 @@ Status File::resize(std::uint64_t size) const {
   return {};
 }
 
+Result<bool> File::allocate(std::uint64_t offset, std::uint64_t size, Growth growth) const {
+  const int mode = growth == Growth::kKeepsSize ? FALLOC_FL_KEEP_SIZE : 0;
+  const int result = beneath::uninterrupted([&] {
+    return calls_->fallocate(fd_, mode, static_cast<off_t>(offset), static_cast<off_t>(size));
+  });
+  if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM) return false;
+  if (result < 0)
+    return fail_errno(-result, "reserve " + std::to_string(size) + " bytes for " + path_);
+  return true;
+}
+
 Status File::start_write_back() const {
   const int result = beneath::uninterrupted([&] { return calls_->start_write_back(fd_); });
   if (result == -EPERM || result == -ENOSYS || result == -EOPNOTSUPP) return {};

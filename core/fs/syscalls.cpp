@@ -42,6 +42,9 @@ int KernelSyscalls::ftruncate(int fd, off_t size) { return answer(::ftruncate(fd
 int KernelSyscalls::fsync(int fd) { return answer(::fsync(fd)); }
 int KernelSyscalls::fdatasync(int fd) { return answer(::fdatasync(fd)); }
 int KernelSyscalls::syncfs(int fd) { return answer(::syncfs(fd)); }
+int KernelSyscalls::fallocate(int fd, int mode, off_t offset, off_t size) {
+  return answer(::fallocate(fd, mode, offset, size));
+}
 int KernelSyscalls::start_write_back(int fd) {
   return answer(::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
 }

@@ -31,6 +31,7 @@ class Syscalls {
   virtual int fsync(int fd) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int syncfs(int fd) = 0;
+  virtual int fallocate(int fd, int mode, off_t offset, off_t size) = 0;
   virtual int start_write_back(int fd) = 0;  // sync_file_range(WRITE) of the whole file
   virtual ssize_t getdents64(int fd, void* bytes, std::size_t size) = 0;
   virtual int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) = 0;
@@ -68,6 +69,7 @@ class KernelSyscalls final : public Syscalls {
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;
+  int fallocate(int fd, int mode, off_t offset, off_t size) override;
   int start_write_back(int fd) override;
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;

@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from lone import HOST, LoneHost  # noqa: E402
-from rig import differences  # noqa: E402
+from rig import differences, wait_for  # noqa: E402
 
 SITE = "/etc/nginx/sites-available/shop"
 UNIT = "/etc/systemd/system/shop.service"
@@ -100,16 +100,37 @@ class Refusal(unittest.TestCase):
         self.mount_opt("size=200m,nr_inodes=60")
         self.assert_refused_on_opt("/opt", "inodes")
 
-    def test_no_space_where_the_journal_goes(self):
+    def mount_state(self, size):
+        """The agent's state on a file system of its own, which holds nothing back yet."""
         state, copy = "/var/lib/rollback-agent", "/var/tmp/state"
-        self.host.run("sh", "-c", f"systemctl stop rollback-agent.service && cp -a {state} {copy} && "
-                      f"mount -t tmpfs -o mode=700,size=64m full {state} && cp -aT {copy} {state} && "
+        self.host.run("sh", "-c", f"systemctl stop rollback-agent.service && rm -f {state}/ballast && "
+                      f"cp -a {state} {copy} && "
+                      f"mount -t tmpfs -o mode=700,size={size} full {state} && cp -aT {copy} {state} && "
                       "systemctl start rollback-agent.service")
         self.addCleanup(self.host.run, "sh", "-c", "systemctl stop rollback-agent.service && "
                         f"umount {state} && rm -rf {copy} && systemctl start rollback-agent.service")
-        filled = self.host.run("sh", "-c", f"head -c 128M /dev/zero > {state}/filler", check=False)
+        return state
+
+    def fill(self, state):
+        filled = self.host.run("sh", "-c", f"head -c 1G /dev/zero > {state}/filler", check=False)
         self.assertIn("No space left", filled.stderr)
-        self.assert_refused("v2.4.1", f"{state}/journal", "No space left")
+
+    def test_no_space_where_the_journal_goes(self):
+        state = self.mount_state("64m")
+        self.fill(state)
+        self.assert_refused("v2.4.1", state, "0 MiB free", "make room there")
+        checked = self.host.ask("config", "check")
+        self.assertIn("no room is held back", str(checked))
+
+    def test_a_full_state_directory_with_room_held_back_is_no_obstacle(self):
+        state = self.mount_state("240m")
+        wait_for("the ballast", self.host.inside(f"{state}/ballast").exists)
+        self.fill(state)
+        done = self.host.ask("rollback", "--to", "v2.4.1", "-y")
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(differences(self.host.good, self.host.managed()), [])
+        self.host.run("rm", f"{state}/filler")
+        wait_for("the ballast again", self.host.inside(f"{state}/ballast").exists)
 
     def test_a_file_system_that_was_made_read_only(self):
         self.mount_opt("size=200m")

@@ -58,6 +58,10 @@ int FaultySyscalls::syncfs(int fd) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.syncfs(fd);
 }
+int FaultySyscalls::fallocate(int fd, int mode, off_t offset, off_t size) {
+  const int fault = enter(Effect::kMutates);
+  return fault != 0 ? fault : below_.fallocate(fd, mode, offset, size);
+}
 int FaultySyscalls::start_write_back(int fd) {
   const int fault = enter(Effect::kMutates);
   return fault != 0 ? fault : below_.start_write_back(fd);

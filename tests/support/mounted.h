@@ -11,9 +11,13 @@ namespace rollback {
 
 class Mounted {
  public:
+  struct Tmpfs {
+    const char* options = "size=64m";
+  };
   // A new tmpfs at `where`, which exists.
-  explicit Mounted(std::string where) : where_(std::move(where)) {
-    if (::mount("tmpfs", where_.c_str(), "tmpfs", 0, "size=64m") != 0)
+  explicit Mounted(std::string where) : Mounted(std::move(where), Tmpfs{}) {}
+  Mounted(std::string where, Tmpfs tmpfs) : where_(std::move(where)) {
+    if (::mount("tmpfs", where_.c_str(), "tmpfs", 0, tmpfs.options) != 0)
       throw std::runtime_error("cannot mount at " + where_ + "; the tests need root");
   }
   // The file or directory `what`, seen at `where` too.

@@ -37,6 +37,9 @@ class HookedSyscalls final : public Syscalls {
   int fsync(int fd) override { return kernel_.fsync(fd); }
   int fdatasync(int fd) override { return kernel_.fdatasync(fd); }
   int syncfs(int fd) override { return kernel_.syncfs(fd); }
+  int fallocate(int fd, int mode, off_t offset, off_t size) override {
+    return kernel_.fallocate(fd, mode, offset, size);
+  }
   int start_write_back(int fd) override { return kernel_.start_write_back(fd); }
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override {
     return kernel_.getdents64(fd, bytes, size);
