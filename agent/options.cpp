@@ -146,6 +146,10 @@ Status parse_work(const YamlNode& root, AgentOptions& parsed) {
   if (health) {
     ROLLBACK_ASSIGN(parsed.health, options::probes_of(*health));
   }
+  ROLLBACK_ASSIGN(const auto facts, root.find("facts"));
+  if (facts) {
+    ROLLBACK_ASSIGN(parsed.facts, options::facts_of(*facts));
+  }
   ROLLBACK_ASSIGN(const auto gate, root.find("gate"));
   if (gate) {
     ROLLBACK_ASSIGN(parsed.gate, options::gate_of(*gate));
@@ -169,7 +173,7 @@ Result<AgentOptions> AgentOptions::parse(std::string_view yaml, const std::strin
   ROLLBACK_TRY(
       root.expect_keys({"coordinators", "fleet", "name", "labels", "resources", "health", "gate",
                         "operators_group", "max_removals", "facts", "hooks", "retention"}));
-  ROLLBACK_TRY(options::refuse_unsupported(root, {"facts", "hooks"}));
+  ROLLBACK_TRY(options::refuse_unsupported(root, {"hooks"}));
   AgentOptions parsed;
   ROLLBACK_TRY(parse_identity(root, parsed));
   ROLLBACK_TRY(parse_work(root, parsed));

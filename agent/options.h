@@ -40,6 +40,13 @@ struct ResourceSpec {
   std::string where;                      // "agent.yaml:12"
 };
 
+// Something about the host that a release depends on without holding it: a schema's version.
+struct FactSpec {
+  std::string name;
+  std::vector<std::string> argv;  // its first line of output is the value
+  Duration timeout = std::chrono::seconds(5);
+};
+
 struct AgentOptions {
   std::string fleet;  // "" accepts the first coordinator's; else it must be the same
   std::string name;   // of the host; "" is the machine's host name
@@ -47,6 +54,7 @@ struct AgentOptions {
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<ResourceSpec> resources;
   std::vector<ProbeSpec> health;
+  std::vector<FactSpec> facts;
   GateSpec gate;
   std::string operators_group;  // may use the socket besides root; "" nobody
   RetentionRules retention;     // none: nothing is removed by itself

@@ -31,6 +31,7 @@ Status refuse_unsupported(const YamlNode& map, std::initializer_list<std::string
 // All of `resources:`, with names made unique and paths free of overlaps.
 Result<std::vector<ResourceSpec>> resources_of(const YamlNode& list);
 Result<std::vector<ProbeSpec>> probes_of(const YamlNode& list);
+Result<std::vector<FactSpec>> facts_of(const YamlNode& list);
 Result<GateSpec> gate_of(const YamlNode& map);
 Result<RetentionRules> retention_of(const YamlNode& map);
 

@@ -9,6 +9,7 @@
 
 #include "agent/apply/active_run.h"
 #include "agent/apply/ballast.h"
+#include "agent/apply/fact_guard.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/preflight.h"
 #include "agent/apply/preview.h"
@@ -117,9 +118,10 @@ class Preparer {
 
   [[nodiscard]] Status in_time() const { return budget_.check(deps_.clock.boot()); }
 
-  Result<StageSet> preflight(const Comparison& comparison) {
+  Result<StageSet> preflight(Comparison& comparison) {
     ROLLBACK_TRY(check_before(deps_));
     ROLLBACK_TRY(check_removed(comparison.plan));
+    ROLLBACK_TRY(check_facts(deps_, order_, comparison, log_));
     tell_facts(comparison);
     std::vector<std::string> paths;  // one of each row of neighbours, which share their mount
     for (const auto& step : comparison.plan.steps)

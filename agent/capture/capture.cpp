@@ -144,6 +144,7 @@ Result<HostState> capture(const Directory& root, const Resources& resources, Con
               return std::tie(a.kind, a.name) < std::tie(b.kind, b.name);
             });
   state.snapshot.hard_links = groups_of(session);
+  state.snapshot.facts = options.facts;
   ROLLBACK_ASSIGN(const std::string bytes, encode_snapshot(state.snapshot));
   state.id = snapshot_id(bytes);
   state.content_root = content_root(state.snapshot);

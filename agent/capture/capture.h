@@ -89,6 +89,7 @@ struct CaptureOptions {
   // False leaves the manifest empty, for whom the content root is enough. So does a memory: what is
   // below an unchanged directory is not looked up only to be listed.
   bool manifest = true;
+  std::vector<Fact> facts{};  // of the host, to be part of the record
 };
 
 // `root` is what the resources' Platform has. `readers` read the files. `progress` may be empty; it

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // config check: what would keep a snapshot or a rollback from working, told before it is needed.
+#include "agent/capture/facts.h"
 #include "agent/service/self_check.h"
 #include "agent/service/verbs.h"
 
@@ -17,6 +18,12 @@ void config_check_verb(Host& host, Stream& stream) {
     stream.note(EventLevel::kInfo, needed);
   if (const auto lacking = host.engine.hold_room(); !lacking.empty())
     stream.note(EventLevel::kWarning, lacking);
+  for (const auto& spec : file->options.facts) {
+    const auto value = read_fact(spec, host.deps.programs);
+    stream.note(value ? EventLevel::kInfo : EventLevel::kWarning,
+                value ? "the fact " + spec.name + " is " + *value
+                      : "the fact " + spec.name + " cannot be read: " + value.error().message);
+  }
   const auto present = require_present(file->options.resources, host.platform);
   if (fatal || !present)
     return stream.fail(ExitCode::kUsage,

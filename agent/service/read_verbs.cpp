@@ -161,6 +161,7 @@ void show_verb(Host& host, const ShowRequest& request, Stream& stream) {
       if (managed.node) secrets.conceal(managed.path, *managed.node);
     resources.push_back(*std::move(item));
   }
+  head.facts = snapshot->facts;
   stream.send(std::move(head));
   for (auto& item : resources) stream.send(std::move(item));
   if (request.tree) {

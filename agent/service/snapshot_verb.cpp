@@ -2,6 +2,10 @@
 // snapshot: capture everything, record it as a release with one synced write.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "agent/capture/facts.h"
 #include "agent/capture/storing_sink.h"
 #include "agent/plan/diff.h"
 #include "agent/service/progress.h"
@@ -26,6 +30,25 @@ Result<bool> check_health(Host& host, const SnapshotRequest& request) {
                   "--unhealthy-ok");
 }
 
+// What cannot be read cannot be compared later, so it refuses the snapshot unless --unhealthy-ok.
+Result<std::vector<Fact>> facts_now(Host& host, const SnapshotRequest& request, Stream& stream) {
+  std::vector<Fact> facts;
+  for (const auto& spec : host.deps.options.facts) {
+    auto read = read_facts({spec}, host.deps.programs);
+    if (!read && !request.unhealthy_ok)
+      return fail(ErrorCode::kConflict,
+                  read.error().message + "; repair that, or record the release without it with "
+                                         "--unhealthy-ok");
+    if (read)
+      facts.push_back(std::move(read->front()));
+    else
+      stream.note(EventLevel::kWarning, read.error().message);
+  }
+  std::sort(facts.begin(), facts.end(),
+            [](const Fact& a, const Fact& b) { return a.name < b.name; });
+  return facts;
+}
+
 // What the newest revision of this label had otherwise, when there is one.
 void say_drift(Host& host, const Revision& recorded, Stream& stream) {
   if (recorded.name.number() < 2) return;
@@ -41,13 +64,17 @@ void say_drift(Host& host, const Revision& recorded, Stream& stream) {
     stream.note(EventLevel::kWarning,
                 fmt::format("{} was recorded before with other content; this is {}. What drifted:",
                             recorded.name.label(), recorded.name.str()));
-    for (const auto& item : compare_states(*before, *now))
+    auto changes = compare_states(*before, *now);
+    for (auto& fact : compare_facts(before->snapshot, now->snapshot))
+      changes.push_back(std::move(fact));
+    for (const auto& item : changes)
       stream.note(EventLevel::kWarning, item.change + " " + item.path);
     return;
   }
 }
 
-Result<HostState> capture_told(Host& host, StoringSink& sink, Stream& stream) {
+Result<HostState> capture_told(Host& host, StoringSink& sink, std::vector<Fact> facts,
+                               Stream& stream) {
   ProgressTeller teller("capture", host.deps.clock, stream);
   teller.expect(host.last_capture.files, host.last_capture.bytes);
   CaptureProgress all;
@@ -56,7 +83,7 @@ Result<HostState> capture_told(Host& host, StoringSink& sink, Stream& stream) {
     teller.tell(done.files, done.bytes);
   };
   auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell,
-                       {.memory = &sink});
+                       {.memory = &sink, .facts = std::move(facts)});
   if (state) host.last_capture = all;
   return state;
 }
@@ -66,11 +93,12 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
   ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
   ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
+  ROLLBACK_ASSIGN(auto facts, facts_now(host, request, stream));
   ROLLBACK_ASSIGN(const auto deployed, deployed_revision(host.deps.snapshots));
   // The first release is all of the host and somebody waits for it; a later one is what changed.
   StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall(),
                    deployed ? StoringSink::kThoroughBytes : 0);
-  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, stream));
+  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, std::move(facts), stream));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();
   entry.action = HistoryAction::kSnapshot;

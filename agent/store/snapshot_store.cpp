@@ -160,7 +160,12 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
   const std::lock_guard lock(recording_);
   ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
   const auto* newest = newest_of(known, name);
-  const bool existed = newest != nullptr && newest->revision.content_root == root;
+  bool existed = newest != nullptr && newest->revision.content_root == root;
+  if (existed && newest->revision.snapshot != id) {
+    // Only a fact of the host, which says what the content works with, makes it another revision.
+    const auto earlier = load_snapshot(newest->revision.snapshot);
+    existed = !earlier || earlier->facts == state.snapshot.facts;
+  }
   ROLLBACK_ASSIGN(const auto chosen,
                   existed ? newest->revision.name : next_name(database_, name, newest));
   Recorded recorded{{chosen, id, root, now, healthy, git_ref}, existed};
