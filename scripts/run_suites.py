@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs every suite, two side by side, the longest share first: the programs that CTest knows in build/dev and
-the suites on real hosts. Prints the seconds of each against its share; a suite that fails, runs no test or takes
-longer than its share fails the whole. Closes with one line of counts."""
+the suites on real hosts. Prints the seconds of each against its share, and what it says it covered; a suite that
+fails, runs no test or takes longer than its share fails the whole. With ROLLBACK_NIGHTLY=1 the nightly shares count.
+Closes with one line of counts."""
 import concurrent.futures
 import json
 import os
@@ -14,13 +15,15 @@ from pathlib import Path
 
 SIDE_BY_SIDE = 2
 TOP = Path(__file__).resolve().parents[1]
-SHARES = TOP / "tests/shares.txt"  # lines of "suite seconds"
+SHARES = TOP / "tests/shares.txt"  # lines of "suite seconds [nightly seconds]"
+NIGHTLY = os.environ.get("ROLLBACK_NIGHTLY") == "1"
+COVERED = "covered: "  # begins the lines in which a suite says what it proved
 GTEST = {"passed": r"\[  PASSED  \] (\d+) tests?", "failed": r"^ ?(\d+) FAILED TESTS?", "skipped": r"\[  SKIPPED \] (\d+) tests?"}
 
 
 def shares():
-    pairs = (line.split() for line in SHARES.read_text().splitlines() if line and not line.startswith("#"))
-    return {name: int(seconds) for name, seconds in pairs}
+    lines = (line.split() for line in SHARES.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: int(seconds[-1 if NIGHTLY else 0]) for name, *seconds in lines}
 
 
 def suites(word):
@@ -68,6 +71,7 @@ def run(name, argv, share):
         counts["failed"], why = 1, f"over its share of {share} s"
     report = (f"{name:<34} {seconds:6.1f} s of {share:4d}   {counts['passed']:5d} passed"
               + "".join(f", {counts[kind]} {kind}" for kind in ("failed", "skipped") if counts[kind]))
+    report += "".join(f"\n    {line[len(COVERED):]}" for line in output.splitlines() if line.startswith(COVERED))
     if why:
         report += "\n" + "\n".join(output.splitlines()[-80:]) + f"\n{name}: {why}"
     print(report, flush=True)

@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything: builds the sanitized tests and the packages, runs every suite, real hosts included, and
 # closes with one line of counts. Needs root on Debian 12.
-#   scripts/test.sh [--only WORD]   suites whose name contains WORD
+#   --only WORD   suites whose name contains WORD
+#   --nightly     proofs cover all they can (ROLLBACK_NIGHTLY=1), within the nightly shares of tests/shares.txt
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case ${1:-} in
-  '' | --only) ;;
-  -h | --help) sed -n '3,5p' "$0" | cut -c3-; exit 0 ;;
-  *) echo "test.sh: unknown option $1; see scripts/test.sh --help" >&2; exit 1 ;;
-esac
+word=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only) [ $# -ge 2 ] || { echo "test.sh: --only needs a word" >&2; exit 1; }; word=(--only "$2"); shift 2 ;;
+    --nightly) export ROLLBACK_NIGHTLY=1; shift ;;
+    -h | --help) sed -n '3,6p' "$0" | cut -c3-; exit 0 ;;
+    *) echo "test.sh: unknown option $1; see scripts/test.sh --help" >&2; exit 1 ;;
+  esac
+done
 [ "$(id -u)" = 0 ] || { echo "test.sh: the suites boot real hosts: run it as root" >&2; exit 1; }
 
 # timed WHAT COMMAND...: its seconds, and its output only when it fails
@@ -27,4 +32,4 @@ timed "build dependencies" scripts/build-deps.sh
 timed "configure the tests" cmake --preset dev
 timed "build the tests (ASan, UBSan)" cmake --build --preset dev --target tests/all
 timed "build the packages (release)" scripts/package.sh build/packages
-exec python3 -B scripts/run_suites.py "$@"
+exec python3 -B scripts/run_suites.py "${word[@]}"
