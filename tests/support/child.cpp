@@ -13,25 +13,32 @@
 
 namespace rollback {
 
-bool was_killed(const std::function<void()>& body) {
+std::optional<int> end_of_child(const std::function<int()>& body) {
   std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) throw std::runtime_error("fork failed");
   if (pid == 0) {
+    int code = 1;
     try {
-      body();
+      code = body();
     } catch (const std::exception& error) {
       std::fprintf(stderr, "in the child: %s\n", error.what());
-      ::_exit(1);
     }
-    ::_exit(0);
+    ::_exit(code);
   }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return true;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return false;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return std::nullopt;
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 1) return WEXITSTATUS(status);
   throw std::runtime_error("the child ended with status " + std::to_string(status));
+}
+
+bool was_killed(const std::function<void()>& body) {
+  return !end_of_child([&] {
+    body();
+    return 0;
+  });
 }
 
 }  // namespace rollback

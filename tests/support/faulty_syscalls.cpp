@@ -1,19 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/faulty_syscalls.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
 
 namespace rollback {
 
-int FaultySyscalls::enter(Effect effect, const char* call_name) {
+namespace {
+
+constexpr std::array kNeedRoom = {
+    "openat2",   "write", "pwrite",    "ftruncate", "renameat2",        "mkdirat",  "linkat",
+    "symlinkat", "fsync", "fdatasync", "syncfs",    "start_write_back", "fsetxattr"};
+// They make earlier changes durable: a file system that became read-only says EIO here.
+constexpr std::array kSync = {"fsync", "fdatasync", "syncfs", "start_write_back"};
+
+template <typename Names>
+bool is_one_of(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+bool can_say(const CountedCall& call, int error) {
+  if (error == ENOSPC) return call.mutates && is_one_of(kNeedRoom, call.name);
+  if (error == EROFS) return call.mutates && !is_one_of(kSync, call.name);
+  return true;
+}
+
+std::vector<CountedCall> FaultySyscalls::list() const {
+  const std::lock_guard lock(mutex_);
+  return list_;
+}
+
+int FaultySyscalls::enter(Effect effect, std::size_t* size, const char* call_name) {
   if (const int given = answer ? answer(call_name) : 0; given != 0) return given;
-  if (counted_ == Counted::kMutating && effect == Effect::kReads) return 0;
+  const bool mutates = effect == Effect::kMutates;
+  if (counted_ == Counted::kMutating && !mutates) return 0;
   const int call = calls_++;
+  if (keeps_list_) {
+    const std::lock_guard lock(mutex_);
+    list_.push_back({call_name, mutates});
+  }
   if (const auto* kill = std::get_if<KillAt>(&fault_); kill != nullptr && kill->call == call)
     ::raise(SIGKILL);
   if (const auto* failure = std::get_if<FailAt>(&fault_);
       failure != nullptr && failure->call == call)
     return -failure->error;
+  if (const auto* part = std::get_if<ShortAt>(&fault_);
+      part != nullptr && part->call == call && size != nullptr && *size > 1)
+    *size /= 2;
+  if (const auto* sick = std::get_if<FailFrom>(&fault_); sick != nullptr && sick->call <= call &&
+                                                         !repaired_ &&
+                                                         can_say({call_name, mutates}, sick->error))
+    return -sick->error;
   return 0;
 }
 
@@ -24,22 +65,23 @@ int FaultySyscalls::openat2(int dir, const char* path, const open_how& how) {
 }
 int FaultySyscalls::close(int fd) {
   const int fault = enter(Effect::kReads);
-  return fault != 0 ? fault : below_.close(fd);
+  const int closed = below_.close(fd);  // the kernel closes whatever it answers
+  return fault != 0 ? fault : closed;
 }
 ssize_t FaultySyscalls::read(int fd, void* bytes, std::size_t size) {
-  const int fault = enter(Effect::kReads);
+  const int fault = enter(Effect::kReads, &size);
   return fault != 0 ? fault : below_.read(fd, bytes, size);
 }
 ssize_t FaultySyscalls::pread(int fd, void* bytes, std::size_t size, off_t offset) {
-  const int fault = enter(Effect::kReads);
+  const int fault = enter(Effect::kReads, &size);
   return fault != 0 ? fault : below_.pread(fd, bytes, size, offset);
 }
 ssize_t FaultySyscalls::write(int fd, const void* bytes, std::size_t size) {
-  const int fault = enter(Effect::kMutates);
+  const int fault = enter(Effect::kMutates, &size);
   return fault != 0 ? fault : below_.write(fd, bytes, size);
 }
 ssize_t FaultySyscalls::pwrite(int fd, const void* bytes, std::size_t size, off_t offset) {
-  const int fault = enter(Effect::kMutates);
+  const int fault = enter(Effect::kMutates, &size);
   return fault != 0 ? fault : below_.pwrite(fd, bytes, size, offset);
 }
 int FaultySyscalls::ftruncate(int fd, off_t size) {

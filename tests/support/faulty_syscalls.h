@@ -10,15 +10,16 @@
 
 #include <atomic>
 #include <functional>
-#include <optional>
+#include <mutex>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/fs/syscalls.h"
 
 namespace rollback {
 
-// Both count from 0; the call itself is not made.
+// All count from 0. Where a call fails, it is not made (but close closes).
 struct KillAt {
   int call = 0;
 };
@@ -26,14 +27,30 @@ struct FailAt {
   int call = 0;
   int error = 0;  // ENOSPC: the call answers -ENOSPC
 };
+struct ShortAt {
+  int call = 0;  // a read or write moves half of its bytes; other calls do not notice
+};
+struct FailFrom {
+  int call = 0;   // this one and every later one that can say `error`, until repair()
+  int error = 0;  // EROFS: the disk takes no writes any more
+};
 struct NoFault {};
-using Fault = std::variant<NoFault, KillAt, FailAt>;
+using Fault = std::variant<NoFault, KillAt, FailAt, ShortAt, FailFrom>;
 
 enum class Counted {
   kMutating,  // what changes the disk or makes a change durable: between others a kill looks the
               // same
   kAll,
 };
+
+// One call as it was counted.
+struct CountedCall {
+  std::string_view name;  // "renameat2"
+  bool mutates = false;   // for openat2: it may create
+};
+
+// Whether a file system that is in trouble answers `call` with EIO, ENOSPC, EROFS or EINTR.
+bool can_say(const CountedCall& call, int error);
 
 // Any thread.
 class FaultySyscalls final : public Syscalls {
@@ -44,6 +61,14 @@ class FaultySyscalls final : public Syscalls {
 
   // How many calls were counted, the failed one included.
   [[nodiscard]] int calls() const noexcept { return calls_; }
+  // Those, in their order, when asked for before.
+  void keep_list() noexcept { keeps_list_ = true; }
+  [[nodiscard]] std::vector<CountedCall> list() const;
+  // FailFrom is over.
+  void repair() noexcept { repaired_ = true; }
+  // An effect on another program, counted as a call that changes something: the fakes of such
+  // programs ask here. 0, or -errno when it must fail.
+  int outside(const char* name) { return enter(Effect::kMutates, nullptr, name); }
 
   // Hears the name of each call; what is not 0 is its answer, -errno. Set before use, any thread.
   std::function<int(std::string_view call)> answer;
@@ -86,13 +111,17 @@ class FaultySyscalls final : public Syscalls {
 
  private:
   enum class Effect { kReads, kMutates };
-  // 0: make the call; otherwise its answer.
-  int enter(Effect effect, const char* call = __builtin_FUNCTION());
+  // 0: make the call, of `size` bytes; otherwise its answer.
+  int enter(Effect effect, std::size_t* size = nullptr, const char* call = __builtin_FUNCTION());
 
   Syscalls& below_;
   Fault fault_;
   Counted counted_;
   std::atomic<int> calls_ = 0;
+  std::atomic<bool> repaired_ = false;
+  bool keeps_list_ = false;
+  mutable std::mutex mutex_;  // guards list_
+  std::vector<CountedCall> list_;
 };
 
 }  // namespace rollback
