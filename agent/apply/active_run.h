@@ -109,11 +109,18 @@ RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener
 // Whether the store has what the run replaced; if not, the stage is the only place that does.
 enum class OriginKept { kYes, kNo };
 
+// Of a run that was interrupted the history may have an entry already.
+enum class Resumed { kNo, kYes };
+
 // Stores record and history of a run that is over, then lets go of stage and journal. The stage is
 // set aside instead, and a finding names it, where it holds what exists nowhere else: after an
 // inconsistent run, an origin that could not be kept, or something of somebody else's in the way.
 // What could not be stored is said in the log and leaves the journal in place.
 void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
-               RunLog& log, OriginKept origin);
+               RunLog& log, OriginKept origin, Resumed resumed);
+
+// The disk refused a part of the undo: stages and journal stay, and the next start of the agent, or
+// of the host, goes on with it. Until then the run holds the host, and has no entry in the history.
+void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log);
 
 }  // namespace rollback

@@ -38,7 +38,10 @@ class Execution {
       succeed();
     else
       undo(done.error());
-    close_run(deps_, run_.journal, run_.stages, record_, log_, origin_kept_);
+    if (unfinished_)
+      leave_unfinished(deps_, record_, log_);
+    else
+      close_run(deps_, run_.journal, run_.stages, record_, log_, origin_kept_, Resumed::kNo);
     return record_;
   }
 
@@ -164,6 +167,7 @@ class Execution {
     for (const auto& line : stop_for_undo(run_.intent.units, deps_.services)) log_.warn(line);
     const auto files = undo_files(deps_.root, run_.stages, run_.intent.files);
     (void)run_.journal.append(JournalFilesUndone{files.differs});
+    unfinished_ = files.unfinished;
     for (const auto& line : start_for_undo(run_.intent, activated_, deps_.services))
       log_.warn(line);
     auto differs = files.differs;
@@ -227,6 +231,7 @@ class Execution {
   RunLog log_;
   const BootTime deadline_;
   bool activated_ = false;
+  bool unfinished_ = false;
   OriginKept origin_kept_ = OriginKept::kYes;
 };
 
@@ -236,17 +241,9 @@ RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener
   return Execution(deps, run, listener).run();
 }
 
-void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
-               RunLog& log, OriginKept origin) {
-  log.leave();
-  const bool keep = record.outcome == RunOutcome::kInconsistent || origin == OriginKept::kNo ||
-                    stages.holds_found();
-  if (keep)
-    for (const auto& stage : stages.paths())
-      log.finding(fmt::format("what this run replaced or found in the way is kept in {}",
-                              kept_name(stage)));
-  record.phase = RunPhase::kDone;
-  record.finished = deps.clock.wall();
+namespace {
+
+HistoryEntry history_entry_of(const RunRecord& record) {
   HistoryEntry entry;
   entry.time = record.finished;
   entry.action = record.kind == RunKind::kUndo ? HistoryAction::kUndo : HistoryAction::kRollback;
@@ -256,9 +253,40 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
   entry.to = record.to;
   entry.run = record.id.str();
   entry.outcome = record.outcome;
+  return entry;
+}
+
+bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
+  const auto history = snapshots.history();
+  return history && std::any_of(history->rbegin(), history->rend(),
+                                [&](const auto& entry) { return entry.run == run.str(); });
+}
+
+}  // namespace
+
+void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log) {
+  log.finding(
+      "the disk did not take all of it back; once it takes writes again, restart "
+      "rollback-agent, which goes on");
+  log.leave();
+  (void)deps.runs.put(record);  // the journal is what counts
+}
+
+void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
+               RunLog& log, OriginKept origin, Resumed resumed) {
+  log.leave();
+  const bool keep = record.outcome == RunOutcome::kInconsistent || origin == OriginKept::kNo ||
+                    stages.holds_found();
+  if (keep)
+    for (const auto& stage : stages.paths())
+      log.finding(fmt::format("what this run replaced or found in the way is kept in {}",
+                              kept_name(stage)));
+  record.phase = RunPhase::kDone;
+  record.finished = deps.clock.wall();
   log.say(record.exit_code == 0 ? EventLevel::kInfo : EventLevel::kError,
           fmt::format("{}: {}", record.to, to_string(record.outcome)));
-  auto stored = deps.snapshots.append_history(std::move(entry));
+  const bool told = resumed == Resumed::kYes && is_in_history(deps.snapshots, record.id);
+  auto stored = told ? Status() : deps.snapshots.append_history(history_entry_of(record));
   if (!stored) log.finding("the history could not be written: " + stored.error().message);
   if (const auto put = deps.runs.put(record); !put && stored) stored = put;
   // The journal still knows, and it is tried again when there is room; but a store that is only

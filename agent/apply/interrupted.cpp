@@ -51,6 +51,7 @@ class Finish {
         return forget();
       case Recovery::Decision::kUndone:
         take_units_back();
+        unfinished_ = recovery.unfinished;
         break;
       case Recovery::Decision::kWaiting:
         wait(journal);
@@ -62,7 +63,10 @@ class Finish {
         confirm();
         break;
     }
-    close_run(deps_, journal, stages_, record_, log_, origin_kept_);
+    if (unfinished_)
+      leave_unfinished(deps_, record_, log_);
+    else
+      close_run(deps_, journal, stages_, record_, log_, origin_kept_, Resumed::kYes);
     return record_;
   }
 
@@ -103,6 +107,7 @@ class Finish {
     const auto files = undo_files(deps_.root, stages_, content_.intent->files);
     (void)journal.append(JournalFilesUndone{files.differs});
     content_.undone = JournalFilesUndone{files.differs};
+    unfinished_ = files.unfinished;
     take_units_back();
   }
 
@@ -150,6 +155,7 @@ class Finish {
   std::uint64_t events_;
   RunLog log_;
   OriginKept origin_kept_ = OriginKept::kYes;
+  bool unfinished_ = false;  // the disk refused a part of the undo
 };
 
 }  // namespace

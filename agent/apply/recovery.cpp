@@ -87,6 +87,7 @@ Result<Recovery> take_back(const Directory& root, const Directory& state, const 
   auto logged = journal ? journal->append(JournalFilesUndone{undone.differs})
                         : Status(Failure(journal.error()));
   found.decision = Recovery::Decision::kUndone;
+  found.unfinished = undone.unfinished;
   found.message = fmt::format("run {} was interrupted: {} of {} changes taken back",
                               found.run.str(), undone.reversed, intent.files.size());
   for (const auto& path : undone.differs) found.message += "; " + path;

@@ -19,6 +19,7 @@ struct Recovery {
   RunId run;
   std::string message;         // for the log: what was found and done
   bool units_changed = false;  // unit files were touched: a daemon-reload is due
+  bool unfinished = false;     // the disk refused a part of the undo: to be repeated later
 };
 
 // `boot_id`: of this boot. A run that waits to be confirmed outlives one reboot; "" where that is

@@ -107,13 +107,39 @@ Result<Did> undo_one(const StageSet& stages, LiveParents& parents, const FileOp&
   return fail(ErrorCode::kBug, "an operation of an unknown kind");
 }
 
+// Not for what somebody else has put there, which stays.
+bool is_of_the_disk(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kNoSpace || code == ErrorCode::kDenied ||
+         code == ErrorCode::kBusy;
+}
+
+void note(FilesUndone& result, const std::string& what, const Error& error) {
+  result.differs.push_back(what + ": " + error.message);
+  result.unfinished = result.unfinished || is_of_the_disk(error.code);
+}
+
 // Every move into a directory has changed its time, so this comes after all of them.
 void set_times(const Directory& root, const std::vector<FileOp>& ops, FilesUndone& result) {
   for (const auto& op : ops) {
     if (op.kind != FileOpKind::kDirectoryTime) continue;
     if (const auto set = set_directory_time(root, op, op.from.mtime_ns); !set)
-      result.differs.push_back(op.path + ": " + set.error().message);
+      note(result, op.path, set.error());
   }
+}
+
+FilesUndone undo_all(const Directory& root, const StageSet& stages,
+                     const std::vector<FileOp>& ops) {
+  LiveParents parents(root);
+  FilesUndone result;
+  for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
+    const auto did = undo_one(stages, parents, *op);
+    if (!did)
+      note(result, op->path, did.error());
+    else if (*did == Did::kReversed)
+      ++result.reversed;
+  }
+  set_times(root, ops, result);
+  return result;
 }
 
 }  // namespace
@@ -121,18 +147,14 @@ void set_times(const Directory& root, const std::vector<FileOp>& ops, FilesUndon
 FilesUndone undo_files(const Directory& root, const StageSet& stages,
                        const std::vector<FileOp>& ops, const SyncPolicy& policy) {
   const Touched touched(root, stages, ops, policy);
-  LiveParents parents(root);
-  FilesUndone result;
-  for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
-    const auto did = undo_one(stages, parents, *op);
-    if (!did)
-      result.differs.push_back(op->path + ": " + did.error().message);
-    else if (*did == Did::kReversed)
-      ++result.reversed;
+  auto result = undo_all(root, stages, ops);
+  if (result.unfinished) {
+    const auto before = result.reversed;
+    result = undo_all(root, stages, ops);
+    result.reversed += before;
   }
-  set_times(root, ops, result);
-  if (const auto synced = touched.sync(); !synced)
-    result.differs.push_back("not safely on disk: " + synced.error().message);
+  if (const auto synced = touched.sync(); !synced)  // never repeated: it would lie
+    note(result, "not safely on disk", synced.error());
   return result;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes the files of a run back to its origin, in reverse order, from whatever the disk shows of
 // each operation. Idempotent and restartable at any call; goes on when a step fails. Needs the
-// journal's intent and the stages, nothing else.
+// journal's intent and the stages, nothing else. What failed is tried once more: a call that was
+// interrupted, or a disk that was short of something for a moment, must not cost the origin.
 #pragma once
 
 #include <string>
@@ -16,6 +17,7 @@ namespace rollback {
 struct FilesUndone {
   std::size_t reversed = 0;          // operations that had happened and were taken back
   std::vector<std::string> differs;  // "/path: why it could not be taken back"
+  bool unfinished = false;           // the disk refused: the same may succeed later
 };
 
 FilesUndone undo_files(const Directory& root, const StageSet& stages,

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A disk that refuses a part of an undo: the run is finished once the disk takes writes again.
+// Every place where it may refuse is in tests/proof.
+#include <cerrno>
+
+#include "tests/agent/apply/engine_fixture.h"
+#include "tests/support/faulty_syscalls.h"
+
+namespace rollback {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DiskTest : public RollbackTest {
+ protected:
+  DiskTest() {
+    calls_.answer = [this](std::string_view call) {
+      const bool undoing =
+          !watcher_.events.empty() && watcher_.events.back().phase == RunPhase::kUndoing;
+      if (call != "renameat2" || !undoing || refusals_ == 0) return 0;
+      --refusals_;
+      return -EIO;
+    };
+    root_ = host_.open(calls_);
+    state_ = *root_.open_directory("state");
+    restart_agent();
+    prober_.green = [this] { return host_.read("etc/app/app.conf") == "two"; };
+  }
+  ~DiskTest() override {  // these use `calls_`
+    engine_.reset();
+    root_ = {};
+    state_ = {};
+  }
+  std::vector<RunOutcome> history_of(const RunId& run) {
+    std::vector<RunOutcome> outcomes;
+    const auto history = snapshots_->history().value();
+    for (const auto& entry : history)
+      if (entry.run == run.str()) outcomes.push_back(entry.outcome);
+    return outcomes;
+  }
+
+  FaultySyscalls calls_{kernel_};
+  int refusals_ = 0;  // of renames in an undo; negative: all
+};
+
+TEST_F(DiskTest, WhatItRefusesOnceIsTriedAgain) {
+  refusals_ = 1;
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kRestored);
+  expect_two();
+  expect_clean();
+}
+
+TEST_F(DiskTest, ARunThatItDoesNotLetBackIsFinishedWhenItDoes) {
+  refusals_ = -1;
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kInconsistent);
+  EXPECT_THAT(record.findings, ::testing::Contains(HasSubstr("once it takes writes again")));
+  EXPECT_EQ(engine_->holder(), record.id);
+  EXPECT_EQ(history_of(record.id), std::vector<RunOutcome>());
+
+  restart_agent();  // too early
+  const auto still = engine_->finish_interrupted(watcher_);
+  ASSERT_TRUE(still && *still);
+  EXPECT_EQ((*still)->outcome, RunOutcome::kInconsistent);
+  EXPECT_EQ(engine_->holder(), record.id);
+
+  refusals_ = 0;
+  restart_agent();
+  const auto finished = engine_->finish_interrupted(watcher_);
+  ASSERT_TRUE(finished && *finished);
+  EXPECT_EQ((*finished)->outcome, RunOutcome::kRestored);
+  EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kRestored});
+  expect_two();
+  expect_clean();
+}
+
+TEST_F(DiskTest, ARunThatWasToldAlreadyIsToldOnce) {
+  prober_.green = [] { return true; };
+  bool crash = false;
+  calls_.answer = [&](std::string_view) -> int {
+    // Behind the history's entry the journal is all that is written.
+    crash =
+        crash || (!watcher_.events.empty() && watcher_.events.back().text.ends_with("succeeded"));
+    return crash ? -EIO : 0;
+  };
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
+  EXPECT_TRUE(std::filesystem::exists(host_.path() / "state/journal"));
+  calls_.answer = nullptr;
+  restart_agent();
+  const auto finished = engine_->finish_interrupted(watcher_);
+  ASSERT_TRUE(finished && *finished);
+  EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kSucceeded});
+  expect_one();
+  expect_clean();
+}
+
+}  // namespace
+}  // namespace rollback
