@@ -142,7 +142,7 @@ std::vector<CountedCall> calls_of(Subject& subject, Counted counted, Findings& f
       const auto end = subject.act(calls, false);
       std::string list;
       for (const auto& call : calls.list())
-        list += fmt::format("{} {}\n", call.name, call.mutates ? 1 : 0);
+        list += fmt::format("{} {:d} {:d}\n", call.name, call.mutates, call.outside);
       told.write("calls", list);
       return static_cast<int>(end);
     }));
@@ -154,8 +154,9 @@ std::vector<CountedCall> calls_of(Subject& subject, Counted counted, Findings& f
   }
   std::vector<CountedCall> list;
   std::istringstream text(told.read("calls"));
-  for (auto [name, mutates] = std::pair(std::string(), 0); text >> name >> mutates;)
-    list.push_back({*names.insert(name).first, mutates == 1});
+  std::string name;
+  for (CountedCall call; text >> name >> call.mutates >> call.outside; list.push_back(call))
+    call.name = *names.insert(name).first;
   return list;
 }
 

@@ -23,5 +23,5 @@ class InMemory final : public ::testing::Environment {
 
 extern "C" const char* __asan_default_options();  // NOLINT: named by the sanitizer
 extern "C" const char* __asan_default_options() {
-  return "quarantine_size_mb=4:thread_local_quarantine_size_kb=64:malloc_context_size=5";
+  return "quarantine_size_mb=4:thread_local_quarantine_size_kb=64:malloc_context_size=2";
 }

@@ -24,6 +24,7 @@ bool is_one_of(const Names& names, std::string_view name) {
 }  // namespace
 
 bool can_say(const CountedCall& call, int error) {
+  if (call.outside) return false;
   if (error == ENOSPC) return call.mutates && is_one_of(kNeedRoom, call.name);
   if (error == EROFS) return call.mutates && !is_one_of(kSync, call.name);
   return true;
@@ -36,12 +37,13 @@ std::vector<CountedCall> FaultySyscalls::list() const {
 
 int FaultySyscalls::enter(Effect effect, std::size_t* size, const char* call_name) {
   if (const int given = answer ? answer(call_name) : 0; given != 0) return given;
-  const bool mutates = effect == Effect::kMutates;
+  const bool mutates = effect != Effect::kReads;
+  const bool is_outside = effect == Effect::kOutside;
   if (counted_ == Counted::kMutating && !mutates) return 0;
   const int call = calls_++;
   if (keeps_list_) {
     const std::lock_guard lock(mutex_);
-    list_.push_back({call_name, mutates});
+    list_.push_back({call_name, mutates, is_outside});
   }
   if (const auto* kill = std::get_if<KillAt>(&fault_); kill != nullptr && kill->call == call)
     ::raise(SIGKILL);
@@ -51,9 +53,9 @@ int FaultySyscalls::enter(Effect effect, std::size_t* size, const char* call_nam
   if (const auto* part = std::get_if<ShortAt>(&fault_);
       part != nullptr && part->call == call && size != nullptr && *size > 1)
     *size /= 2;
-  if (const auto* sick = std::get_if<FailFrom>(&fault_); sick != nullptr && sick->call <= call &&
-                                                         !repaired_ &&
-                                                         can_say({call_name, mutates}, sick->error))
+  if (const auto* sick = std::get_if<FailFrom>(&fault_);
+      sick != nullptr && sick->call <= call && !repaired_ &&
+      can_say({call_name, mutates, is_outside}, sick->error))
     return -sick->error;
   return 0;
 }

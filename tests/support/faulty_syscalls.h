@@ -47,9 +47,10 @@ enum class Counted {
 struct CountedCall {
   std::string_view name;  // "renameat2"
   bool mutates = false;   // for openat2: it may create
+  bool outside = false;   // no system call, but what another program is asked for
 };
 
-// Whether a file system that is in trouble answers `call` with EIO, ENOSPC, EROFS or EINTR.
+// Whether a file system that is in trouble makes `call` answer EIO, ENOSPC, EROFS or EINTR.
 bool can_say(const CountedCall& call, int error);
 
 // Any thread.
@@ -68,7 +69,7 @@ class FaultySyscalls final : public Syscalls {
   void repair() noexcept { repaired_ = true; }
   // An effect on another program, counted as a call that changes something: the fakes of such
   // programs ask here. 0, or -errno when it must fail.
-  int outside(const char* name) { return enter(Effect::kMutates, nullptr, name); }
+  int outside(const char* name) { return enter(Effect::kOutside, nullptr, name); }
 
   // Hears the name of each call; what is not 0 is its answer, -errno. Set before use, any thread.
   std::function<int(std::string_view call)> answer;
@@ -110,7 +111,7 @@ class FaultySyscalls final : public Syscalls {
   int flock(int fd, int operation) override;
 
  private:
-  enum class Effect { kReads, kMutates };
+  enum class Effect { kReads, kMutates, kOutside };
   // 0: make the call, of `size` bytes; otherwise its answer.
   int enter(Effect effect, std::size_t* size = nullptr, const char* call = __builtin_FUNCTION());
 
