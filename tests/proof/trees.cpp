@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <utility>
 
@@ -85,10 +86,10 @@ void plant_plain(const TempDirectory& host, const TempDirectory& release) {
   then.file("mode", "m", 0640).link("current", "releases/1").file("pair-a", "ab");
   then.same_file("pair-b", "pair-a").directory("owned", 0750).owner("owned", 1000);
   then.attribute("owned", "user.old", "2").file("attributes", "x").file("link-stays", "l");
-  std::string content(64 << 10U, '\0');
-  content.replace(40'000, 3, "end");
   then.file("holes", "h");
-  fs::resize_file(release.path() / "etc/app/holes", content.size());
+  fs::resize_file(release.path() / "etc/app/holes", 64 << 10U);
+  std::ofstream(release.path() / "etc/app/holes", std::ios::app) << "end";
+  fs::resize_file(release.path() / "etc/app/holes", 128 << 10U);
   now.set_times(2'000'000);
   then.set_times(1'000'000);
 }
