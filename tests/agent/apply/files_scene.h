@@ -39,8 +39,8 @@ class Scene {
     origin_ = capture_app(host_.open(kernel_), sink_);
     target_ = capture_app(release_.open(kernel_), sink_);
   }
-  // Random trees.
-  explicit Scene(std::uint64_t seed, int depth = 1, SyncPolicy policy = {})
+  // Random trees. `more` may put further files below etc/app.
+  explicit Scene(std::uint64_t seed, int depth = 1, SyncPolicy policy = {}, const Plant& more = {})
       : Scene(
             [&](const TempDirectory& host, const TempDirectory& release) {
               SeededRandom random(seed);
@@ -51,6 +51,7 @@ class Scene {
               host.write("etc/app/always-old", "old");
               host.write("etc/app/always-changed", "old");
               release.write("etc/app/always-changed", "new");
+              if (more) more(host, release);
             },
             policy) {}
 
@@ -58,6 +59,14 @@ class Scene {
 
   // As the engine does it; to its end: to the record that says it is verified.
   Status commit(Syscalls& calls, std::size_t threads = 0, Until until = Until::kVerified) const {
+    ROLLBACK_ASSIGN(Journal journal, change(calls, threads, until));
+    if (until != Until::kVerified) return {};
+    return journal.append(JournalPhase{RunPhase::kVerified, {}});
+  }
+
+  // The same without that record.
+  Result<Journal> change(Syscalls& calls, std::size_t threads = 0,
+                         Until until = Until::kCommitted) const {
     ReadPool writers(threads);
     ROLLBACK_ASSIGN(const Directory root, Directory::open_root(calls, host_.path()));
     ROLLBACK_ASSIGN(const Directory state, root.open_directory("state"));
@@ -80,13 +89,12 @@ class Scene {
     ROLLBACK_ASSIGN(intent.fingerprint, fingerprint(root, origin_));
     ROLLBACK_TRY(journal.append(intent));
     ROLLBACK_TRY(journal.append(JournalPhase{RunPhase::kStaged, {}}));
-    if (until == Until::kStaged) return {};
+    if (until == Until::kStaged) return journal;
     ROLLBACK_ASSIGN(const Digest now, fingerprint(root, origin_));
     if (now != intent.fingerprint) return fail(ErrorCode::kConflict, "managed files changed");
     ROLLBACK_TRY(journal.append(JournalPhase{RunPhase::kCommitting, {}}));
     ROLLBACK_TRY(commit_files(root, stages, intent.files, policy_));
-    if (until == Until::kCommitted) return {};
-    return journal.append(JournalPhase{RunPhase::kVerified, {}});
+    return journal;
   }
 
   // What the engine does when a commit failed; nothing when it had not begun.
