@@ -13,6 +13,8 @@ packages=(
   nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libdtl-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev acl attr strace python3 clang-format
+  # disks that lose power
+  libfuse3-dev e2fsprogs xfsprogs btrfs-progs
   # real hosts
   mmdebstrap systemd-container dbus iproute2 procps util-linux
 )
