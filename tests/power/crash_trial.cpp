@@ -16,6 +16,17 @@ std::string_view name_of(Ends ends) {
   return ends == Ends::kOrigin ? "its origin" : ends == Ends::kTarget ? "its target" : "neither";
 }
 
+// What a recovery wrote down as not taken back. Every state here can be taken back whole.
+std::string not_taken_back(const Scene& scene) {
+  KernelSyscalls calls;
+  const auto root = scene.host().open(calls);
+  const auto state = root.open_directory("state");
+  const auto journal = state ? Journal::find(*state) : tl::unexpected(state.error());
+  if (!journal) return journal.error().message;
+  if (!*journal || !(*journal)->undone) return "";
+  return fmt::format("{}", fmt::join((*journal)->undone->differs, "; "));
+}
+
 }  // namespace
 
 Ends CrashTrial::end_of(const Seen& seen) const {
@@ -69,6 +80,8 @@ void CrashTrial::look(const Promise& promise, Examined& found) {
     throw std::runtime_error("the journal is lost");
   if (decision != Decision::kNothing && promise.journal == JournalIs::kGone)
     throw std::runtime_error("the journal came back" + said);
+  if (const auto lines = not_taken_back(host_.scene()); !lines.empty())
+    throw std::runtime_error("recovery could not take back: " + lines);
   if (host_.neighbours() != recording_.neighbours)
     throw std::runtime_error("what no run manages has changed" + said);
   const auto again = host_.scene().recover(calls);

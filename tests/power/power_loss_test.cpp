@@ -59,8 +59,8 @@ void try_case(const Case& one, Teller& teller) {
   if (!rig.mount()) throw std::runtime_error("cannot mount a new " + one.file_system);
   const auto& what = scenario(one.scenario);
   const PowerScene host(rig, one.seed, what.policy);
-  KernelSyscalls calls;
-  const auto recording = record(rig, host, what, calls, one.seed);
+  const auto recording =
+      record(rig, host, what, one.seed, {one.seed % 2 == 0 ? Others::kQuiet : Others::kSync, {}});
   TrialLimits limits;
   limits.only = one.only;
   const auto outcome = try_states(rig, host, recording, budget_of_this_run(), one.seed, limits);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/power/scenario.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -187,24 +189,62 @@ const Scenario& scenario(const std::string& name) {
   throw std::runtime_error("no scenario " + name);
 }
 
-Recording record(CrashRig& rig, const PowerScene& host, const Scenario& what, Syscalls& calls,
-                 std::uint64_t seed) {
-  const auto remount = [&] {
-    if (!rig.mount()) throw std::runtime_error("cannot mount a new " + rig.kind().name);
-  };
-  Recording recording;
+namespace {
+
+// Another program of the host. It writes what was there before, so that its file is no witness.
+class Busy {
+ public:
+  Busy(const fs::path& file, std::uint64_t seed)
+      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)), random_(seed) {
+    if (fd_ < 0 || ::pwrite(fd_, "busy", 4, 0) != 4)
+      throw std::runtime_error("cannot write " + file.string());
+  }
+  ~Busy() { ::close(fd_); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+  // After each fifth call it syncs its file, and now and then everything.
+  void turn() {
+    const auto drawn = random_.below(40);
+    if (drawn >= 8) return;
+    if (::pwrite(fd_, "busy", 4, 0) != 4 || (drawn == 0 ? ::syncfs(fd_) : ::fsync(fd_)) != 0)
+      throw std::runtime_error("another program cannot sync");
+  }
+
+ private:
+  const int fd_;
+  SeededRandom random_;
+};
+
+void remount(CrashRig& rig) {
   rig.unmount();
   rig.disk().keep();
-  remount();
+  if (!rig.mount()) throw std::runtime_error("cannot mount a new " + rig.kind().name);
+}
+
+}  // namespace
+
+Recording record(CrashRig& rig, const PowerScene& host, const Scenario& what, std::uint64_t seed,
+                 const RecordOrder& order) {
+  const auto busy_file = rig.top() / "busy";
+  { const Busy written(busy_file, 0); }
+  Recording recording;
+  remount(rig);
   recording.origin = host.seen();
   recording.neighbours = host.neighbours();
-  rig.unmount();
-  rig.disk().keep();
-  remount();
+  remount(rig);
+  KernelSyscalls kernel;
+  SyncLayer calls(kernel, host.scene().host().path());
+  calls.drops = order.drops;
   SeededRandom random(seed);
   recording.promises.push_back({0, Ends::kOrigin, JournalIs::kOpen});
-  what.run(host, calls, random, rig.disk(), recording.promises);
+  {
+    Busy others(busy_file, seed);
+    if (order.others == Others::kSync) calls.meanwhile = [&] { others.turn(); };
+    what.run(host, calls, random, rig.disk(), recording.promises);
+  }
   const auto events = rig.disk().events();
+  recording.dropped = calls.dropped();
   const auto reached = host.seen();
   const bool forward = recording.promises.back().ends == Ends::kTarget;
   if (forward) recording.target = reached;

@@ -9,6 +9,7 @@
 
 #include "tests/agent/apply/files_scene.h"
 #include "tests/power/crash_rig.h"
+#include "tests/power/sync_layer.h"
 
 namespace rollback {
 
@@ -39,7 +40,8 @@ std::string first_difference(const Seen& from, const Seen& to);
 using Neighbours = std::map<std::string, std::string>;
 
 struct Recording {
-  WriteLog log;  // from the mount on
+  WriteLog log;     // from the mount on
+  int dropped = 0;  // syncs
   std::vector<Promise> promises;
   Seen origin;
   std::optional<Seen> target;  // of a run that got there
@@ -73,8 +75,16 @@ struct Scenario {
 const std::vector<Scenario>& every_scenario();
 const Scenario& scenario(const std::string& name);  // of these
 
-// Runs it on the rig, whose disk then begins where the scenario did. `calls` serve the engine.
-Recording record(CrashRig& rig, const PowerScene& host, const Scenario& what, Syscalls& calls,
-                 std::uint64_t seed);
+// Whether other programs of the host sync in the middle of the run.
+enum class Others { kQuiet = 1, kSync = 2 };
+
+struct RecordOrder {
+  Others others = Others::kQuiet;
+  std::function<bool(const SyncCall&)> drops;  // syncs that the engine has lost
+};
+
+// Runs it on the rig, whose disk then begins where the scenario did.
+Recording record(CrashRig& rig, const PowerScene& host, const Scenario& what, std::uint64_t seed,
+                 const RecordOrder& order = {});
 
 }  // namespace rollback
