@@ -106,7 +106,10 @@ class States {
   TrialOutcome run() {
     rig_.disk().set({});
     const CrashStates states(recording_.log, base());
-    const auto chosen = states.choose(budget_.states, random_, seen_);
+    // The moments at which more is promised show most.
+    auto budget = budget_.states;
+    for (const auto& promise : recording_.promises) budget.first.push_back(promise.from);
+    const auto chosen = states.choose(budget, random_, seen_);
     const auto every = budget_.nested_from == 0 ? 0 : chosen.size() / budget_.nested_from + 1;
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       if (outcome_.problems.size() >= limits_.most_problems) break;

@@ -121,7 +121,7 @@ std::vector<CrashStates::Chosen> CrashStates::choose(const CrashBudget& budget,
                                                      std::uint64_t base) const {
   Choice choice(*this, seen, base);
   if (writes_.empty()) return {};
-  add_prefixes(choice, budget.prefixes, random);
+  add_prefixes(choice, budget, random);
   add_lost(choice, budget.lost, random);
   add_torn(choice, budget.torn, random);
   return choice.take();
@@ -133,14 +133,17 @@ const CrashStates::Epoch& CrashStates::epoch_of(std::size_t write) const {
 
 // Each as late as it can be: the flush that follows changes nothing on the disk, but much of what
 // may be relied on.
-void CrashStates::add_prefixes(Choice& choice, std::size_t most, SeededRandom& random) const {
+void CrashStates::add_prefixes(Choice& choice, const CrashBudget& budget,
+                               SeededRandom& random) const {
   std::vector<std::size_t> cuts(writes_.begin() + 1, writes_.end());
   cuts.push_back(log_.size());
   shuffle(cuts, random);
+  cuts.insert(cuts.begin(), budget.first.begin(), budget.first.end());
+  auto most = budget.prefixes;
   for (const auto cut : cuts) {
     if (most == 0) return;
     CrashState state;
-    state.cut = cut;
+    state.cut = std::min(cut, log_.size());
     if (choice.add(std::move(state))) --most;
   }
 }

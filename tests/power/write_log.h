@@ -52,6 +52,7 @@ struct CrashBudget {
   std::size_t prefixes = 0;
   std::size_t lost = 0;
   std::size_t torn = 0;
+  std::vector<std::size_t> first = {};  // cuts whose prefixes are among them, before others
 };
 
 // The crash states of a log that differ on the disk from each other and from those chosen before.
@@ -88,7 +89,7 @@ class CrashStates {
   [[nodiscard]] const Epoch& epoch_of(std::size_t write) const;
   [[nodiscard]] CrashState torn_at(std::size_t write, SeededRandom& random) const;
   [[nodiscard]] CrashState lost_in(const Epoch& epoch, SeededRandom& random) const;
-  void add_prefixes(Choice& choice, std::size_t most, SeededRandom& random) const;
+  void add_prefixes(Choice& choice, const CrashBudget& budget, SeededRandom& random) const;
   void add_lost(Choice& choice, std::size_t most, SeededRandom& random) const;
   void add_torn(Choice& choice, std::size_t most, SeededRandom& random) const;
 
