@@ -45,7 +45,7 @@ struct Session {
   std::string reason;
   bool direct = false;
   std::string agent_program = "/usr/sbin/rollback-agent";  // of --direct
-  Duration budget = std::chrono::minutes(5);  // --timeout
+  Duration budget = std::chrono::minutes(5);               // --timeout
   std::string agent_socket = "/run/rollback-agent/agent.sock";
   std::string coordinator_socket = "/run/rollback-coordinator/coordinator.sock";
   ExitCode exit = ExitCode::kDone;  // set by the command that ran

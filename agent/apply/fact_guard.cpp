@@ -67,8 +67,7 @@ Status check_facts(const RunDeps& deps, const PrepareOrder& order, Comparison& c
     problems += (problems.empty() ? "" : "; ") + problem;
     options += (options.empty() ? "" : " ") + ("--accept-fact " + spec.name);
   }
-  std::sort(live.begin(), live.end(),
-            [](const Fact& a, const Fact& b) { return a.name < b.name; });
+  std::sort(live.begin(), live.end(), [](const Fact& a, const Fact& b) { return a.name < b.name; });
   ROLLBACK_ASSIGN(const auto bytes, encode_snapshot(comparison.origin.state.snapshot));
   comparison.origin.state.id = snapshot_id(bytes);
   if (problems.empty()) return {};

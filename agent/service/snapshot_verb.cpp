@@ -36,9 +36,9 @@ Result<std::vector<Fact>> facts_now(Host& host, const SnapshotRequest& request, 
   for (const auto& spec : host.deps.options.facts) {
     auto read = read_facts({spec}, host.deps.programs);
     if (!read && !request.unhealthy_ok)
-      return fail(ErrorCode::kConflict,
-                  read.error().message + "; repair that, or record the release without it with "
-                                         "--unhealthy-ok");
+      return fail(ErrorCode::kConflict, read.error().message +
+                                            "; repair that, or record the release without it with "
+                                            "--unhealthy-ok");
     if (read)
       facts.push_back(std::move(read->front()));
     else

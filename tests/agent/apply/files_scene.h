@@ -77,7 +77,7 @@ class Scene {
     JournalBegin begin;
     ROLLBACK_ASSIGN(begin.run, RunId::parse("0123456789ab"));
     ROLLBACK_ASSIGN(StageSet stages, StageSet::locate(root, begin.run, paths));
-    ROLLBACK_TRY(check_files({root, stages, steps, origin_, target_, 0}));
+    ROLLBACK_TRY(check_files({root, state, stages, steps, origin_, target_, 0}));
     begin.stages = stages.paths();
     ROLLBACK_ASSIGN(Journal journal, Journal::create(state, begin));
     ROLLBACK_TRY(stages.make());
