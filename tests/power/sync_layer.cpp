@@ -37,6 +37,10 @@ int SyncLayer::fdatasync(int fd) {
   return changed(is_dropped("fdatasync", fd) ? 0 : below_.fdatasync(fd));
 }
 int SyncLayer::syncfs(int fd) { return changed(is_dropped("syncfs", fd) ? 0 : below_.syncfs(fd)); }
+int SyncLayer::fallocate(int fd, int mode, off_t offset, off_t size) {
+  return below_.fallocate(fd, mode, offset, size);
+}
+
 int SyncLayer::start_write_back(int fd) { return below_.start_write_back(fd); }
 ssize_t SyncLayer::getdents64(int fd, void* bytes, std::size_t size) {
   return below_.getdents64(fd, bytes, size);

@@ -41,6 +41,7 @@ class SyncLayer final : public Syscalls {
   int fsync(int fd) override;
   int fdatasync(int fd) override;
   int syncfs(int fd) override;
+  int fallocate(int fd, int mode, off_t offset, off_t size) override;
   int start_write_back(int fd) override;
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override;
   int statx(int dir, const char* path, int flags, unsigned mask, struct statx& out) override;

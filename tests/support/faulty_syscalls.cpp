@@ -11,8 +11,8 @@ namespace rollback {
 namespace {
 
 constexpr std::array kNeedRoom = {
-    "openat2",   "write", "pwrite",    "ftruncate", "renameat2",        "mkdirat",  "linkat",
-    "symlinkat", "fsync", "fdatasync", "syncfs",    "start_write_back", "fsetxattr"};
+    "fallocate", "openat2",   "write", "pwrite",    "ftruncate", "renameat2",        "mkdirat",
+    "linkat",    "symlinkat", "fsync", "fdatasync", "syncfs",    "start_write_back", "fsetxattr"};
 // They make earlier changes durable: a file system that became read-only says EIO here.
 constexpr std::array kSync = {"fsync", "fdatasync", "syncfs", "start_write_back"};
 

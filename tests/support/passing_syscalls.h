@@ -30,6 +30,9 @@ class PassingSyscalls : public Syscalls {
   int fsync(int fd) override { return below_.fsync(fd); }
   int fdatasync(int fd) override { return below_.fdatasync(fd); }
   int syncfs(int fd) override { return below_.syncfs(fd); }
+  int fallocate(int fd, int mode, off_t offset, off_t size) override {
+    return below_.fallocate(fd, mode, offset, size);
+  }
   int start_write_back(int fd) override { return below_.start_write_back(fd); }
   ssize_t getdents64(int fd, void* bytes, std::size_t size) override {
     return below_.getdents64(fd, bytes, size);
