@@ -138,7 +138,7 @@ TEST_F(Restore, WhatTheReleaseOnlyListsIsLeftAsItIs) {
   fs::remove(app("pipe"));
   write("pipe/now", "a directory");
   write("app.conf", "three");
-  EXPECT_THAT(warnings(), ElementsAre("/etc/app/pipe is a socket, FIFO, device or mount point in "
+  EXPECT_THAT(warnings(), Contains("/etc/app/pipe is a socket, FIFO, device or mount point in "
                                       "v3.0.0, of which nothing is recorded: it is left as it is "
                                       "now"));
   take_back();
