@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,7 +106,8 @@ Attacker::~Attacker() {
 
 void Attacker::attack(const AttackedHost& host, std::uint64_t seed) {
   if (::setgroups(0, nullptr) != 0 || ::setresgid(kAttacker, kAttacker, kAttacker) != 0 ||
-      ::setresuid(kAttacker, kAttacker, kAttacker) != 0)
+      ::setresuid(kAttacker, kAttacker, kAttacker) != 0 ||
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)  // he does not outlive the test
     ::_exit(1);
   const auto user = host.user().string();
   const auto home = host.home().string();

@@ -22,6 +22,9 @@ namespace rollback {
 
 namespace {
 
+// In the name of a case whose number is one of all calls, not only of those that change something.
+constexpr const char* kOfAll = "/all";
+
 const char* name_of(int error) {
   switch (error) {
     case EIO:
@@ -67,12 +70,12 @@ std::string only_case() {
   return only != nullptr ? only : "";
 }
 
-std::string run_once(Subject& subject, Disturbance& what, Counted counted) {
+std::string run_once(Subject& subject, Disturbance& what) {
   try {
     subject.arrange();
     const auto end = end_of_child([&] {
       KernelSyscalls kernel;
-      FaultySyscalls calls(kernel, what.fault, counted);
+      FaultySyscalls calls(kernel, what.fault, what.counted);
       const bool sick = std::holds_alternative<FailFrom>(what.fault);
       return static_cast<int>(subject.act(calls, sick));
     });
@@ -94,12 +97,17 @@ int Disturbance::error() const {
 
 std::string Disturbance::text() const {
   if (std::holds_alternative<NoFault>(fault)) return "undisturbed";
-  return fmt::format("{}@{} {}", kind_of(fault), place_of(fault), call.name);
+  return fmt::format("{}@{}{} {}", kind_of(fault), place_of(fault),
+                     counted == Counted::kAll ? kOfAll : "", call.name);
 }
 
+bool covers_all() { return is_nightly() || !only_case().empty(); }
+
 Coverage coverage_of_this_run() {
-  if (is_nightly() || !only_case().empty()) return {Counted::kAll, 1, 1, 1};
-  return {Counted::kMutating, 1, 12, 32};
+  const auto only = only_case();
+  const bool all = only.empty() || only.find(kOfAll) != std::string::npos;
+  if (covers_all()) return {all ? Counted::kAll : Counted::kMutating, true, 1, 1, 1};
+  return {Counted::kMutating, true, 1, 12, 32};
 }
 
 int Findings::runs() const {
@@ -112,17 +120,17 @@ void Findings::tell(double seconds) const {
   std::string text;
   for (const auto& [kind, count] : runs_)
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, kind);
-  std::printf("covered: %s: %d runs in %.1f s (%s), %zu wrong\n", about_.c_str(), runs(), seconds,
-              text.c_str(), lines_.size());
+  std::printf("covered: %s: %d runs on %zu calls in %.1f s (%s), %zu wrong\n", about_.c_str(),
+              runs(), calls_, seconds, text.c_str(), lines_.size());
 }
 
 void disturb(Subject& subject, const Fault& fault, const CountedCall& call, Counted counted,
              Findings& findings) {
-  Disturbance what{fault, call, std::nullopt};
+  Disturbance what{fault, call, counted, std::nullopt};
   const auto name = subject.name() + " " + what.text();
   if (const auto only = only_case(); !only.empty() && only != name) return;
   findings.count(kind_of(fault));
-  const auto wrong = run_once(subject, what, counted);
+  const auto wrong = run_once(subject, what);
   if (wrong.empty()) return;
   findings.add(
       fmt::format("ROLLBACK_SEED={} ROLLBACK_CASE='{}': {}", seed_of_this_run(), name, wrong));
@@ -157,6 +165,7 @@ std::vector<CountedCall> calls_of(Subject& subject, Counted counted, Findings& f
   std::string name;
   for (CountedCall call; text >> name >> call.mutates >> call.outside; list.push_back(call))
     call.name = *names.insert(name).first;
+  findings.see(list.size());
   return list;
 }
 
@@ -172,6 +181,7 @@ void disturb_everywhere(Subject& subject, const Coverage& coverage, Findings& fi
     }
   };
   each(coverage.kill_every, [&](int at, const CountedCall& call) {
+    if (!call.mutates && !coverage.kill_at_reads) return;
     disturb(subject, KillAt{at}, call, coverage.counted, findings);
   });
   each(coverage.fail_every, [&](int at, const CountedCall& call) {

@@ -25,10 +25,11 @@ enum class Told { kDone = 0, kFailed = 2, kUndone = 3, kInconsistent = 4 };
 
 struct Disturbance {
   Fault fault;
-  CountedCall call;          // that was disturbed; "" for none
+  CountedCall call;  // that was disturbed; "" for none
+  Counted counted = Counted::kMutating;
   std::optional<Told> told;  // nullopt: killed
   [[nodiscard]] int error() const;
-  [[nodiscard]] std::string text() const;  // "EIO@57 renameat2"
+  [[nodiscard]] std::string text() const;  // "EIO@57 renameat2"; "EIO@57/all read"
 };
 
 class Subject {
@@ -44,16 +45,20 @@ class Subject {
 
 struct Coverage {
   Counted counted = Counted::kMutating;  // which calls are disturbed
+  bool kill_at_reads = true;             // with kAll; a kill there leaves what the next one leaves
   int kill_every = 1;                    // every nth of them; 0: none
   int fail_every = 1;
   int stick_every = 1;
 };
-Coverage coverage_of_this_run();  // what a change can wait for, or everything
+// Everything: with --nightly, and where one case is repeated.
+bool covers_all();
+Coverage coverage_of_this_run();
 
 // What was covered, and what was found. Printed by tell().
 class Findings {
  public:
   explicit Findings(std::string about) : about_(std::move(about)) {}
+  void see(std::size_t calls) { calls_ += calls; }  // of an undisturbed act
   void count(const std::string& kind) { ++runs_[kind]; }
   void add(const std::string& line) { lines_.push_back(line); }
   [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
@@ -62,6 +67,7 @@ class Findings {
 
  private:
   const std::string about_;
+  std::size_t calls_ = 0;
   std::map<std::string, int> runs_;
   std::vector<std::string> lines_;
 };

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <set>
+#include <string>
+#include <vector>
 
 #include "tests/proof/engine_subject.h"
 #include "tests/proof/proof.h"
 #include "tests/support/effort.h"
+#include "tests/support/seeded_random.h"
 
 namespace rollback {
 namespace {
@@ -21,7 +23,10 @@ class DisturbedRun : public ::testing::Test {
 
   static Coverage coverage() {
     auto coverage = coverage_of_this_run();
-    if (!is_nightly()) coverage.fail_every = 24;
+    coverage.kill_at_reads = false;
+    if (covers_all()) return coverage;
+    coverage.kill_every = 2;
+    coverage.fail_every = 24;
     return coverage;
   }
 };
@@ -36,29 +41,36 @@ TEST_F(DisturbedRun, IsDecidedWhileItIsUndone) {
   const Proof proof("nginx, unit and binary, with a red gate");
   RunSubject subject(*host_, Gate::kRed);
   auto some = coverage();
-  if (!is_nightly()) some.kill_every = 2;
+  if (!covers_all()) some.kill_every = 4;
   disturb_everywhere(subject, some, proof.findings());
 }
 
-// Runs that were killed where something becomes different: at each action of systemd and between
-// changes of files.
+// Calls at which a killed run leaves something else than before: at each record of the journal,
+// each action of systemd, and between changes of files.
+std::vector<int> turning_points(const std::vector<CountedCall>& calls) {
+  std::vector<int> points;
+  int renames = 0;
+  for (int at = 0; at < static_cast<int>(calls.size()); ++at) {
+    const auto& call = calls[static_cast<std::size_t>(at)];
+    if (call.outside || call.name == "fdatasync" ||
+        (call.name == "renameat2" && ++renames % 4 == 1))
+      points.push_back(at);
+  }
+  return points;
+}
+
 TEST_F(DisturbedRun, IsFinishedByADisturbedRestart) {
   const Proof proof("nginx, unit and binary, the restart after a kill");
   for (const auto gate : {Gate::kGreen, Gate::kRed}) {
     RunSubject whole(*host_, gate);
     const auto calls = calls_of(whole, Counted::kMutating, proof.findings());
-    std::set<int> points;
-    int renames = 0;
-    for (int at = 0; at < static_cast<int>(calls.size()); ++at) {
-      const auto& name = calls[static_cast<std::size_t>(at)].name;
-      if (name == "systemd" || (name == "renameat2" && ++renames % 4 == 1)) points.insert(at);
-    }
-    int turn = 0;
-    for (const int point : points) {
-      if (!is_nightly() && turn++ % 6 != 3) continue;
-      RestartSubject subject(*host_, gate, point);
+    const auto points = turning_points(calls);
+    const std::size_t step = is_nightly() ? 2 : covers_all() ? 1 : 9;
+    for (std::size_t i = seed_of_this_run() % step; i < points.size(); i += step) {
+      RestartSubject subject(*host_, gate, points[i]);
       auto some = coverage();
-      if (!is_nightly()) some.kill_every = 4;
+      if (!covers_all()) some.kill_every = 4;
+      if (is_nightly()) some = {Counted::kMutating, true, 1, 6, 12};  // many restarts
       disturb_everywhere(subject, some, proof.findings());
     }
   }

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "tests/proof/files_subject.h"
 #include "tests/proof/proof.h"
-#include "tests/support/effort.h"
 
 namespace rollback {
 namespace {
@@ -24,7 +24,7 @@ void prove(const Trees& trees, SyncPolicy policy) {
   for (const auto act : kActs) {
     FilesSubject subject(trees, act, policy);
     auto coverage = coverage_of_this_run();
-    if (policy == kAtOnce && !is_nightly()) coverage.kill_every = 4;  // most calls are the same
+    if (policy == kAtOnce && !covers_all()) coverage.kill_every = 4;  // most calls are the same
     disturb_everywhere(subject, coverage, proof.findings());
   }
 }
@@ -33,8 +33,34 @@ TEST_P(DisturbedFiles, PlainFiles) { prove(plain_trees(), GetParam()); }
 TEST_P(DisturbedFiles, TypeChanges) { prove(type_changes(), GetParam()); }
 TEST_P(DisturbedFiles, RandomTrees) {
   SeededRandom random;
-  for (int i = 0; i < (is_nightly() ? 10 : 1); ++i)
+  for (int i = 0; i < (covers_all() ? 3 : 1); ++i)
     prove(random_trees(random.below(1ULL << 60U)), GetParam());
+}
+
+// A disk gives the number of a file that is gone to the next one, which memory does not.
+class OnADisk {
+ public:
+  OnADisk() {
+    if (const char* given = std::getenv("TMPDIR")) before_ = given;
+    ::setenv("TMPDIR", "/var/tmp", 1);
+  }
+  ~OnADisk() { ::setenv("TMPDIR", before_.c_str(), 1); }
+  OnADisk(const OnADisk&) = delete;
+  OnADisk& operator=(const OnADisk&) = delete;
+
+ private:
+  std::string before_ = "/tmp";
+};
+
+TEST(KilledOnADisk, FilesAndTypes) {
+  const OnADisk disk;
+  const Proof proof("files and types, on a disk");
+  for (const auto& trees : {plain_trees(), type_changes()})
+    for (const auto act : kActs) {
+      FilesSubject subject(trees, act, {});
+      const Coverage some{Counted::kMutating, true, covers_all() ? 1 : 12, 0, 0};
+      disturb_everywhere(subject, some, proof.findings());
+    }
 }
 
 // A recovery that is killed, and the next one too.
@@ -44,7 +70,7 @@ void prove_nested(const Trees& trees) {
   SeededRandom random;
   const auto calls = calls_of(subject, Counted::kMutating, proof.findings());
   const auto last = static_cast<int>(calls.size()) - 2;  // everything is renamed, nothing verified
-  const int step = is_nightly() ? 3 : std::max(1, last / 4);
+  const int step = covers_all() ? 3 : std::max(1, last / 4);
   for (int first = last; first > last / 4; first -= step)
     for (int second = 0, kills = 2; kills >= 2 && second < 1000; ++second) {
       const auto third = static_cast<int>(random.below(static_cast<std::uint64_t>(second) + 8));

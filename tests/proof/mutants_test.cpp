@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 // "" when nothing noticed it; otherwise the case that did.
 std::string noticed(const Mutant& mutant) {
-  Coverage coverage{Counted::kMutating, 1, 0, 0};
-  if (mutant.tried == Tried::kErrors) coverage = {Counted::kMutating, 0, 1, 0};
+  Coverage coverage{Counted::kMutating, true, 1, 0, 0};
+  if (mutant.tried == Tried::kErrors) coverage = {Counted::kMutating, true, 0, 1, 0};
   Findings findings(mutant.name);
   FilesSubject subject(plain_trees(), mutant.act, {}, mutant.layer);
   disturb_everywhere(subject, coverage, findings, 1);

@@ -70,6 +70,17 @@ class HostileArchive : public testing::Test {
     records_.push_back(record_of(RecordKind::kRevision, encode_revision(revision).value()));
     records_.push_back(record_of(RecordKind::kHost, "evil"));
   }
+  // In place of another name of the same length, with all hashes right.
+  void rename_in_snapshot(const std::string& from, const std::string& to) {
+    auto& snapshot = records_[at(RecordKind::kSnapshot)];
+    auto bytes = snapshot.payload;
+    bytes.replace(bytes.find(from), from.size(), to);
+    snapshot = record_of(RecordKind::kSnapshot, bytes);
+    auto& record = records_[at(RecordKind::kRevision)];
+    auto revision = decode_revision(record.payload).value();
+    revision.snapshot = snapshot_id(bytes);
+    record = record_of(RecordKind::kRevision, encode_revision(revision).value());
+  }
   static PackRecord tree_record(const Tree& tree) {
     return record_of(RecordKind::kTree, encode_tree(tree).value());
   }
@@ -226,15 +237,77 @@ TEST_F(HostileArchive, IsRefusedWithWhatNothingRefersTo) {
 }
 
 TEST_F(HostileArchive, IsRefusedWithNamesThatLeadOut) {
-  Tree tree;
-  tree.entries.push_back({"zz", sample_file("hello")});
+  for (const auto name : {"..", "/a", "a/", "//", "a\0", "\0a", "./"}) {
+    const std::string bad(name, 2);
+    SCOPED_TRACE(testing::PrintToString(bad));
+    Tree tree;
+    tree.entries.push_back({"zz", sample_file("hello")});
+    auto record = tree_record(tree);
+    record.payload.replace(record.payload.find("zz"), 2, bad);
+    record = record_of(RecordKind::kTree, record.payload);
+    Node root = sample_directory(tree);
+    root.content = record.header.id;
+    release_of(root, {content_record("hello"), record});
+    const auto error = refused();
+    EXPECT_EQ(error.code, ErrorCode::kCorrupt) << error.message;
+    EXPECT_TRUE(bad != ".." || error.message.find("'..'") != std::string::npos);
+  }
+}
+
+TEST_F(HostileArchive, IsRefusedWithManagedPathsThatLeadOut) {
+  for (const auto path : {"/etc/../x", "/../../ab", "etc//shop", "/etc//sho", "/etc/./ab",
+                          "../../abc", "/etc/sh\0p", "/etc/sho/"}) {
+    const std::string bad(path, 9);
+    SCOPED_TRACE(testing::PrintToString(bad));
+    Tree tree;
+    tree.entries.push_back({"a", sample_file("hello")});
+    release_of(tree, {content_record("hello"), tree_record(tree)});
+    rename_in_snapshot("/etc/shop", bad);
+    EXPECT_EQ(refused().code, ErrorCode::kCorrupt);
+  }
+}
+
+// A release that makes a link and then writes through it.
+TEST_F(HostileArchive, IsRefusedWithWhatLiesBelowALink) {
+  Node link;
+  link.kind = NodeKind::kSymlink;
+  link.target = "/root";
+  link.meta.mode = 0777;
+  Snapshot snapshot;
+  snapshot.resources.push_back({ResourceKind::kFiles,
+                                "shop",
+                                {{"/etc/shop", link}, {"/etc/shop.evil", sample_file("hello")}},
+                                {},
+                                {}});
+  release_of(snapshot, {content_record("hello")});
+  rename_in_snapshot("/etc/shop.evil", "/etc/shop/evil");
+  EXPECT_EQ(refused().code, ErrorCode::kCorrupt);
+  Tree tree;  // the same name as a link and as a directory
+  tree.entries.push_back({"a", link});
+  tree.entries.push_back({"b", sample_file("hello")});
   auto record = tree_record(tree);
-  record.payload.replace(record.payload.find("zz"), 2, "..");
+  record.payload.replace(record.payload.rfind('b'), 1, "a");
   record = record_of(RecordKind::kTree, record.payload);
   Node root = sample_directory(tree);
   root.content = record.header.id;
   release_of(root, {content_record("hello"), record});
-  EXPECT_THAT(refused().message, HasSubstr("'..'"));
+  EXPECT_EQ(refused().code, ErrorCode::kCorrupt);
+}
+
+// Sockets, FIFOs and devices have names in a release and no more.
+TEST_F(HostileArchive, IsRefusedWithADevice) {
+  for (const int kind : {0, 4, 5, 60'000}) {
+    Tree tree;
+    tree.entries.push_back({"a", sample_file("hello")});
+    tree.entries[0].node.kind = static_cast<NodeKind>(kind);
+    const auto encoded = encode_tree(tree);
+    if (!encoded) continue;  // nobody makes one
+    auto record = record_of(RecordKind::kTree, *encoded);
+    Node root = sample_directory(Tree{});
+    root.content = record.header.id;
+    release_of(root, {content_record("hello"), record});
+    EXPECT_EQ(refused().code, ErrorCode::kCorrupt) << kind;
+  }
 }
 
 TEST_F(HostileArchive, IsRefusedWhenADirectoryIsNotWhatItsParentSays) {
