@@ -81,13 +81,14 @@ void try_case(const Case& one, Teller& teller) {
 void print(const Findings& found) {
   for (const auto& kind : every_file_system())
     fmt::print(
-        "{:<12} {:5} states: {} prefixes, {} with lost writes, {} torn, {} of a recovery; "
+        "covered: {:<12} {:5} states: {} prefixes, {} with lost writes, {} torn, {} of a recovery; "
         "{} could not be mounted\n",
         kind.name, found.count(kind.name + " states"), found.count(kind.name + " prefix"),
         found.count(kind.name + " lost"), found.count(kind.name + " torn"),
         found.count(kind.name + " nested"), found.count(kind.name + " unmountable"));
-  fmt::print("{} distinct states in {:.1f} s, {:.0f} a second\n", found.distinct.size(),
-             found.seconds, static_cast<double>(found.distinct.size()) / found.seconds);
+  fmt::print("covered: {} distinct states after a power cut in {:.1f} s, {:.0f} a second\n",
+             found.distinct.size(), found.seconds,
+             static_cast<double>(found.distinct.size()) / found.seconds);
 }
 
 TEST(PowerLoss, EndsOnTheOriginOrTheTargetAsPromised) {

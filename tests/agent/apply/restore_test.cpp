@@ -139,8 +139,8 @@ TEST_F(Restore, WhatTheReleaseOnlyListsIsLeftAsItIs) {
   write("pipe/now", "a directory");
   write("app.conf", "three");
   EXPECT_THAT(warnings(), Contains("/etc/app/pipe is a socket, FIFO, device or mount point in "
-                                      "v3.0.0, of which nothing is recorded: it is left as it is "
-                                      "now"));
+                                   "v3.0.0, of which nothing is recorded: it is left as it is "
+                                   "now"));
   take_back();
   EXPECT_EQ(host_.read("etc/app/pipe/now"), "a directory");
   EXPECT_EQ(host_.read("etc/app/app.conf"), "two");
