@@ -114,7 +114,7 @@ Findings try_everywhere(Writer write) {
 TEST(PowerLossOfAFile, AReplacedFileIsWholeOrAsBeforeAndStaysOnceItIsTold) {
   const auto found = try_everywhere(write_with_care);
   for (const auto& kind : every_file_system()) {
-    EXPECT_GE(found.count(kind.name + " states"), 20U) << kind.name;
+    EXPECT_GE(found.count(kind.name + " states"), 12U) << kind.name;
     EXPECT_EQ(found.count(kind.name + " bad"), 0U);
   }
   for (const auto& [what, count] : found.counts)
