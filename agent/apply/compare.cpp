@@ -9,6 +9,7 @@
 
 #include "agent/apply/accounts.h"
 #include "agent/apply/active_run.h"
+#include "agent/apply/side_effects.h"
 #include "agent/plan/drift.h"
 #include "agent/plan/planner.h"
 #include "protocol/records.h"
@@ -137,6 +138,8 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   if (const Revision* const deployed = deployed_of(known); deployed != nullptr)
     ROLLBACK_TRY(Drift(deps, owners, result).settle(*deployed, target, drift));
   result.plan.warnings.insert(result.plan.warnings.end(), lacking.begin(), lacking.end());
+  for (auto& sentence : side_effects(deps, result.plan))
+    result.plan.warnings.push_back(std::move(sentence));
   return result;
 }
 

@@ -5,7 +5,9 @@
 #include <linux/fs.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "agent/apply/ballast.h"
@@ -49,11 +51,58 @@ Status check_emptied(const PreflightInput& input) {
   return {};
 }
 
+// The file systems whose files others change, too, and on which two files cannot be exchanged.
+// Source of the numbers: linux/magic.h and the file systems' own headers.
+constexpr std::array<std::pair<std::uint32_t, std::string_view>, 10> kRemote = {{
+    {0x6969, "NFS"},
+    {0x517b, "SMB"},
+    {0xff534d42, "CIFS"},
+    {0xfe534d42, "SMB2"},
+    {0x01021997, "9P"},
+    {0x00c36400, "Ceph"},
+    {0x5346414f, "AFS"},
+    {0x6b414653, "AFS"},
+    {0x73757245, "Coda"},
+    {0x0bd00bd0, "Lustre"},
+}};
+constexpr std::uint32_t kFuse = 0x65735546;
+
+Result<std::uint32_t> file_system_of(const Directory& directory) {
+  struct statfs found {};
+  const int result = directory.calls().fstatfs(directory.fd(), found);
+  if (result < 0) return fail_errno(-result, "look at the file system of " + directory.path());
+  return static_cast<std::uint32_t>(found.f_type);
+}
+
+// What a run stages is exchanged with what is live, on the mount of both.
+Status check_local(const Directory& directory, const std::string& mount) {
+  ROLLBACK_ASSIGN(const auto type, file_system_of(directory));
+  for (const auto& [number, name] : kRemote)
+    if (type == number)
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("{} is on {}, where no file can be replaced in one step; manage it "
+                              "on the machine that stores it",
+                              mount, name));
+  return {};
+}
+
+// A file or link with a mount of its own keeps its place whatever is renamed to it.
+Status check_place(const Directory& parent, const std::string& path, const FileStat& stat) {
+  if (stat.type == FileType::kDirectory) return {};
+  ROLLBACK_ASSIGN(const FileStat above, parent.stat(""));
+  if (stat.mount_id == above.mount_id) return {};
+  return fail(ErrorCode::kConflict,
+              fmt::format("{0} has to change, but something is mounted over it; `umount {0}`, or "
+                          "leave it out with exclude",
+                          path));
+}
+
 // Nothing that cannot be opened has flags: absent paths, links, sockets.
 Status check_flags(LiveParents& parents, const std::string& path) {
   ROLLBACK_ASSIGN(const auto stat, parents.find(path));
   if (!stat) return {};
   ROLLBACK_ASSIGN(const Directory* parent, parents.of(path));
+  ROLLBACK_TRY(check_place(*parent, path, *stat));
   const auto name = name_in_parent(path);
   long flags = 0;
   int result = 0;
@@ -137,6 +186,7 @@ Status check_space(const PreflightInput& input) {
     const auto mount = parent_of(parent_of(input.stages.paths()[index]));
     ROLLBACK_ASSIGN(const Directory directory, live_directory(input.root, mount));
     ROLLBACK_ASSIGN(const FileStat stat, directory.stat(""));
+    ROLLBACK_TRY(check_local(directory, mount));
     if (stat.dev == state.dev) need.bytes += std::exchange(journal.bytes, 0);
     ROLLBACK_TRY(check_room(directory, mount, need));
   }
@@ -160,6 +210,21 @@ Status check_files(const PreflightInput& input) {
   ROLLBACK_TRY(check_emptied(input));
   ROLLBACK_TRY(check_all_flags(input));
   return check_space(input);
+}
+
+Result<std::vector<std::string>> doubtful_file_systems(const Directory& root,
+                                                       const StageSet& stages) {
+  std::vector<std::string> sentences;
+  for (const auto& stage : stages.paths()) {
+    const auto mount = parent_of(parent_of(stage));
+    ROLLBACK_ASSIGN(const Directory directory, live_directory(root, mount));
+    ROLLBACK_ASSIGN(const auto type, file_system_of(directory));
+    if (type == kFuse)
+      sentences.push_back(mount +
+                          " is on FUSE: whether a file can be replaced there in one step, "
+                          "and is safe when the power goes, its program decides");
+  }
+  return sentences;
 }
 
 Status check_removals(const Plan& plan, const std::set<std::string>& recorded, std::size_t limit) {

@@ -27,9 +27,14 @@ struct PreflightInput {
 std::uint64_t journal_reserve(const Plan& plan) noexcept;
 
 // Directories that must go hold nothing but what the plan removes; no changed path, no directory of
-// one and no place of a stage is immutable or append-only (kDenied); every mount has room
-// (kNoSpace).
+// one and no place of a stage is immutable or append-only (kDenied); no file that changes has a
+// mount of its own (kConflict); no mount is another machine's (kUnsupported); every mount and the
+// journal have room (kNoSpace).
 Status check_files(const PreflightInput& input);
+
+// One sentence for each mount of which nobody can say whether it keeps what a run relies on.
+Result<std::vector<std::string>> doubtful_file_systems(const Directory& root,
+                                                       const StageSet& stages);
 
 // kConflict above `limit` removals of what no release recorded; names the first ones.
 Status check_removals(const Plan& plan, const std::set<std::string>& recorded, std::size_t limit);

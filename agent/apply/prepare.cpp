@@ -142,7 +142,25 @@ class Preparer {
       checked = check_files(input);
     }
     ROLLBACK_TRY(checked);
+    ROLLBACK_ASSIGN(const auto doubts, doubtful_file_systems(deps_.root, stages));
+    for (const auto& doubt : doubts) log_.warn(doubt);
+    tell_last_read();
     return stages;
+  }
+
+  // What is staged is hashed on its way; the rest was when the whole store was.
+  void tell_last_read() {
+    const WallTime read = deps_.snapshots.last_verified();
+    const auto what =
+        "contents of " + record_.to + " that stay as they are were last read and hashed ";
+    if (read.ns == 0)
+      return log_.info("the stored contents of " + record_.to +
+                       " that stay as they are were never read again: `rollbackctl verify --all "
+                       "--deep` does that");
+    const auto hours = std::chrono::duration_cast<std::chrono::hours>(deps_.clock.wall() - read);
+    log_.info(what + (hours.count() < 1    ? std::string("within the last hour")
+                      : hours.count() < 48 ? fmt::format("{} h ago", hours.count())
+                                           : fmt::format("{} days ago", hours.count() / 24)));
   }
 
   Status check_removed(const Plan& plan) const {

@@ -38,6 +38,32 @@ std::string result_of(sd_bus_message* signal, const std::string& job) {
   return result;
 }
 
+struct ListedUnit {
+  std::string name;
+  std::string path;  // of its object
+};
+
+// Of ListUnits' reply, those that can be outdated: devices, for one, have no file and are many.
+Result<std::vector<ListedUnit>> units_with_files(sd_bus_message* reply) {
+  std::vector<ListedUnit> units;
+  int step = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+  while (step >= 0) {
+    const char *name = nullptr, *description = nullptr, *load = nullptr, *active = nullptr,
+               *sub = nullptr, *following = nullptr, *path = nullptr, *kind = nullptr,
+               *job_path = nullptr;
+    std::uint32_t job = 0;
+    step = sd_bus_message_read(reply, "(ssssssouso)", &name, &description, &load, &active, &sub,
+                               &following, &path, &job, &kind, &job_path);
+    if (step <= 0) break;
+    const std::string_view named(name);
+    if (std::string_view(load) == "loaded" && !named.ends_with(".device") &&
+        !named.ends_with(".scope"))
+      units.push_back({name, path});
+  }
+  if (step < 0) return fail_errno(-step, "read systemd's list of units");
+  return units;
+}
+
 }  // namespace
 
 const char* SdServiceManager::word(Verb verb) {
@@ -173,6 +199,30 @@ Status SdServiceManager::daemon_reload(Duration deadline) {
   ROLLBACK_TRY(bus_.begin());
   ROLLBACK_TRY(bus_.call({kManagerPath, kManagerInterface, "Reload"}, deadline));
   return {};
+}
+
+Result<std::vector<std::string>> SdServiceManager::outdated_units(Duration deadline) {
+  const BootTime until = clock_.boot() + deadline;
+  const BusOperation operation(bus_);
+  ROLLBACK_TRY(bus_.begin(until));
+  ROLLBACK_ASSIGN(const MessagePtr listed,
+                  bus_.call({kManagerPath, kManagerInterface, "ListUnits"}, until - clock_.boot()));
+  ROLLBACK_ASSIGN(const auto units, units_with_files(listed.get()));
+  std::vector<std::string> outdated;
+  for (const auto& unit : units) {
+    if (clock_.boot() >= until)
+      return fail(ErrorCode::kTimeout, "ask systemd which units are outdated: it took too long");
+    // A unit that went away meanwhile is none.
+    auto answer =
+        bus_.call({unit.path, "org.freedesktop.DBus.Properties", "Get"}, until - clock_.boot(),
+                  strings({"org.freedesktop.systemd1.Unit", "NeedDaemonReload"}));
+    if (!answer && bus_.is_lost()) return Failure(answer.error());
+    int needed = 0;
+    if (answer && sd_bus_message_read(answer->get(), "v", "b", &needed) >= 0 && needed != 0)
+      outdated.push_back(unit.name);
+  }
+  std::sort(outdated.begin(), outdated.end());
+  return outdated;
 }
 
 Result<std::vector<std::string>> SdServiceManager::log_tail(const std::string& unit,

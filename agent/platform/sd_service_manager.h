@@ -25,6 +25,7 @@ class SdServiceManager final : public ServiceManager {
   Status reload(const std::string& unit, Duration deadline) override;
   Status reset_failed(const std::string& unit) override;
   Status daemon_reload(Duration deadline) override;
+  Result<std::vector<std::string>> outdated_units(Duration deadline) override;
   Result<std::vector<std::string>> log_tail(const std::string& unit, std::size_t lines) override;
 
  private:

@@ -48,6 +48,8 @@ class ServiceManager {
   virtual Status reset_failed(
       const std::string& unit) = 0;  // success when there is nothing to reset
   virtual Status daemon_reload(Duration deadline) = 0;
+  // Loaded units whose files changed since systemd read them, sorted.
+  virtual Result<std::vector<std::string>> outdated_units(Duration deadline) = 0;
   // The last lines of the unit's log, oldest first, printable, each at most 512 bytes.
   virtual Result<std::vector<std::string>> log_tail(const std::string& unit, std::size_t lines) = 0;
 };

@@ -253,7 +253,7 @@ StatusItem status_of(Host& host, const std::string& link) {
     item.run_phase = host.deploys.open() ? RunPhase::kDeploying : RunPhase::kStaged;
   }
   // What a run has taken it gives back.
-  if (item.run.empty() && !has_ballast(host.deps.state)) item.reserve = "none: the disk is full";
+  if (item.run.empty() && !has_ballast(host.deps.state)) item.reserve = "none; see config check";
   item.link = link;
   item.uptime = host.deps.clock.boot() - host.identity.started;
   return item;

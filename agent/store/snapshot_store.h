@@ -15,6 +15,7 @@
 #include "agent/store/blob_store.h"
 #include "agent/store/database.h"
 #include "agent/store/scan_cache.h"
+#include "agent/store/scrub_mark.h"
 #include "model/revision.h"
 #include "model/snapshot.h"
 
@@ -90,6 +91,8 @@ class SnapshotStore {
   ScanCache& scans() noexcept { return scans_; }
   // Of the whole store, one sentence; "" while nothing damaged was met.
   [[nodiscard]] std::string damage() const { return database_.damage(); }
+  // When all that is stored was last read and hashed; 0: never.
+  [[nodiscard]] WallTime last_verified() const { return ScrubMarks(database_).last_deep(); }
   // False: nothing will be recorded until somebody repairs the store, so nobody should wait for it.
   [[nodiscard]] bool takes_writes() const noexcept { return database_.takes_writes(); }
   // The snapshot with everything below its directories; kCorrupt or kNotFound names what is

@@ -75,6 +75,20 @@ Row rollout_host_row(const RolloutHost& host) {
            {joined(host.findings, "; ")}}};
 }
 
+// What changes and why must not be cut; on a narrow terminal the rest makes way for it.
+Row step_row(const Session& session, const Reply& reply, const PlanStep& step) {
+  constexpr std::size_t kWide = 120;
+  const bool wide = !session.terminal.out || session.terminal.width >= kWide;
+  return {"steps",
+          {"HOST", "PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
+          {{printable(reply.host)},
+           {wide ? std::string(to_string(step.phase)) : ""},
+           {std::string(to_string(step.action))},
+           {printable(step.subject), Tone::kPlain, true},
+           {printable(step.why), Tone::kPlain, true},
+           {wide ? printable(step.reverse) : ""}}};
+}
+
 std::string resource_name(const ResourceItem& item) {
   return printable(fmt::format("{}/{}", to_string(item.resource.kind), item.resource.name));
 }
@@ -227,16 +241,7 @@ Row row_of(const Session& session, const Reply& reply) {
           [&](const StatusItem& item) { return status_row(session, item); },
           [&](const HostItem& item) { return host_row(session, item); },
           [&](const RolloutHost& host) { return rollout_host_row(host); },
-          [&](const PlanStep& step) {
-            return Row{"steps",
-                       {"HOST", "PHASE", "STEP", "WHAT", "WHY", "REVERSE"},
-                       {{printable(reply.host)},
-                        {std::string(to_string(step.phase))},
-                        {std::string(to_string(step.action))},
-                        {printable(step.subject)},
-                        {printable(step.why)},
-                        {printable(step.reverse)}}};
-          },
+          [&](const PlanStep& step) { return step_row(session, reply, step); },
           [&](const HealthItem& item) {
             std::vector<std::string> red;
             for (const auto& probe : item.probes)

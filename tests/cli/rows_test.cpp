@@ -115,6 +115,23 @@ TEST(Lines, OfAPausedRolloutNameTheThreeWaysOn) {
   EXPECT_THAT(line(reply_of(rollout)), Not(HasSubstr("resume")));
 }
 
+TEST(Rows, OfAPlanKeepWhatChangesAndWhyAt80Columns) {
+  const PlanStep step{StepPhase::kActivate,
+                      StepAction::kReloadUnit,
+                      "nginx.service",
+                      "nginx/nginx",
+                      "its configuration /etc/nginx/sites-available/shop-internal.conf changes",
+                      "reload it again"};
+  const std::string shown = table(reply_of(step));
+  EXPECT_EQ(shown,
+            "STEP    WHAT           WHY\n"
+            "reload  nginx.service  its configuration\n"
+            "                       /etc/nginx/sites-available/shop-internal.conf changes\n");
+  SessionFixture fixture;
+  fixture.session.terminal.out = false;
+  EXPECT_EQ(cell_of(row_of(fixture.session, reply_of(step)), "REVERSE"), "reload it again");
+}
+
 TEST(Rows, OfRevisions) {
   const Revision revision{*RevisionName::parse("v2.4.1@2"), {}, {}, kNoon, true, "3f2a90c1"};
   RevisionItem item{{revision, ReleaseStatus::kAvailable, true}, false};

@@ -103,6 +103,13 @@ class FakeServiceManager final : public ServiceManager {
     for (auto& [name, info] : units_) info.need_daemon_reload = false;
     return {};
   }
+  Result<std::vector<std::string>> outdated_units(Duration /*deadline*/) override {
+    if (bus_is_gone) return gone();
+    std::vector<std::string> outdated;
+    for (const auto& [name, info] : units_)
+      if (info.need_daemon_reload) outdated.push_back(name);
+    return outdated;
+  }
   Result<std::vector<std::string>> log_tail(const std::string& name, std::size_t lines) override {
     const auto& log = logs[name];
     const auto count = static_cast<std::ptrdiff_t>(std::min(lines, log.size()));

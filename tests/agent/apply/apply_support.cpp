@@ -44,6 +44,13 @@ Status FakeServices::daemon_reload(Duration) {
   return {};
 }
 
+Result<std::vector<std::string>> FakeServices::outdated_units(Duration) {
+  std::vector<std::string> outdated;
+  for (const auto& [name, info] : units)
+    if (info.need_daemon_reload) outdated.push_back(name);
+  return outdated;
+}
+
 Result<std::vector<std::string>> FakeServices::log_tail(const std::string&, std::size_t) {
   return std::vector<std::string>{};
 }
@@ -59,6 +66,8 @@ void FakeServices::add(const std::string& name, bool active) {
 }
 
 Result<ProgramOutcome> NoPrograms::run(const ProgramRequest& request) {
+  if (const auto found = prints.find(request.argv.front()); found != prints.end())
+    return ProgramOutcome{0, found->second + "\n", false};
   return fail(ErrorCode::kNotFound, "no program " + request.argv.front());
 }
 

@@ -27,6 +27,7 @@ class FakeServices final : public ServiceManager {
   Status reload(const std::string& unit, Duration) override;
   Status reset_failed(const std::string&) override { return {}; }
   Status daemon_reload(Duration) override;
+  Result<std::vector<std::string>> outdated_units(Duration) override;
   Result<std::vector<std::string>> log_tail(const std::string&, std::size_t) override;
 
   void add(const std::string& name, bool active);
@@ -39,9 +40,10 @@ class FakeServices final : public ServiceManager {
   int invocations_ = 0;
 };
 
-// Programs are not run in these tests.
+// Programs are not run in these tests; those named here print a line.
 class NoPrograms final : public ProgramRunner {
  public:
+  std::map<std::string, std::string> prints;  // by argv[0]
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/apply/rollback.h"
+#include "agent/capture/facts.h"
 #include "agent/capture/storing_sink.h"
 #include "tests/agent/apply/apply_support.h"
 #include "tests/support/fake_clock.h"
@@ -102,14 +103,18 @@ class RollbackTest : public ::testing::Test {
 
   void restart_agent(const std::string& boot = "boot 1") {
     engine_.reset();
-    engine_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, options_, resources_, *snapshots_, *blobs_, *runs_, readers_,
-                services_, programs_, prober_, clock_, random_, boot});
+    engine_ = std::make_unique<RollbackEngine>(deps(boot));
+  }
+  RunDeps deps(const std::string& boot = "boot 1") {
+    return {root_,     state_,    options_,  resources_, *snapshots_, *blobs_, *runs_,
+            readers_,  services_, programs_, prober_,    clock_,      random_, boot};
   }
 
   HostState capture_now() {
     StoringSink sink(*blobs_, *snapshots_, clock_.wall());
-    auto state = capture(root_, resources_, sink, readers_, {});
+    auto state =
+        capture(root_, resources_, sink, readers_, {},
+                {.facts = read_facts(options_.facts, programs_).value_or(std::vector<Fact>{})});
     if (!state) throw std::runtime_error(state.error().message);
     return *std::move(state);
   }

@@ -61,6 +61,18 @@ TEST_F(SdServiceManagerTest, StartsAndStopsAService) {
   EXPECT_NE(unit().invocation_id, first.invocation_id);
 }
 
+TEST_F(SdServiceManagerTest, KnowsWhichUnitsAreOutdated) {
+  have_unit("[Service]\nExecStart=/bin/sleep 1000\n");
+  ASSERT_TRUE(services_->start(kUnit, kSoon));  // keeps it in systemd's memory
+  const auto before = services_->outdated_units(kSoon);
+  ASSERT_TRUE(before) << before.error().message;
+  EXPECT_THAT(*before, Not(Contains(kUnit)));
+  write_unit(kUnit, "[Service]\nExecStart=/bin/sleep 2000\n");
+  EXPECT_THAT(*services_->outdated_units(kSoon), Contains(kUnit));
+  ASSERT_TRUE(services_->daemon_reload(kSoon));
+  EXPECT_THAT(*services_->outdated_units(kSoon), Not(Contains(kUnit)));
+}
+
 TEST_F(SdServiceManagerTest, KnowsWhatAUnitUses) {
   write_file("/run/rollback-test.env", "A=1\n");
   write_unit(kUnit,

@@ -106,6 +106,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"retention: { max_size: 20g }",
                   "agent.yaml:1: '20g' is not a size such as 500M, 20G or 1T"},
         BadConfig{"retention: {}", "agent.yaml:1: retention needs keep, older_than or max_size"},
+        BadConfig{"\nfacts: [{name: a, exec: [/bin/a]}, {name: a, exec: [/bin/b]}]",
+                  "agent.yaml:2: the fact 'a' is listed twice"},
+        BadConfig{
+            "\nfacts: [{name: a, exec: [psql]}]",
+            "agent.yaml:2: the program 'psql' needs its absolute path; no shell and no PATH are "
+            "searched"},
+        BadConfig{"\nfacts: [{name: a, exec: [/bin/a], timeout: 5m}]",
+                  "agent.yaml:2: the duration must be between 10 ms and 60.00 s"},
         BadConfig{"\nhooks: {}",
                   "agent.yaml:2: 'hooks' is not supported by this version; remove it for now"},
         BadConfig{"resources:\n  - { kind: files, name: a, paths: [/etc/a], git: {} }",

@@ -32,6 +32,9 @@ class SaidServices final : public ServiceManager {
   Status reload(const std::string&, Duration) override { return {}; }
   Status reset_failed(const std::string&) override { return {}; }
   Status daemon_reload(Duration) override { return {}; }
+  Result<std::vector<std::string>> outdated_units(Duration) override {
+    return std::vector<std::string>{};
+  }
   Result<std::vector<std::string>> log_tail(const std::string&, std::size_t) override {
     return std::vector<std::string>{};
   }

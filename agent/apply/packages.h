@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that a Debian package owns, read from dpkg's own lists: the next upgrade of the package
+// brings its own again, whatever a run made of them. Its conffiles are left out: dpkg keeps what is
+// there. Private to agent/apply.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/fs/directory.h"
+
+namespace rollback {
+
+struct PackageFile {
+  std::string path;
+  std::string package;
+  bool operator==(const PackageFile&) const = default;
+};
+
+// In the order of the paths, one package each. Nothing where there is no dpkg, or when its lists
+// are larger than anybody's are.
+Result<std::vector<PackageFile>> packaged_files(const Directory& root,
+                                                const std::set<std::string>& paths);
+
+}  // namespace rollback
