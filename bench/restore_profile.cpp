@@ -42,6 +42,7 @@ class NoServices final : public ServiceManager {
   Status start(const std::string&, Duration) override { return {}; }
   Status stop(const std::string&, Duration) override { return {}; }
   Status reload(const std::string&, Duration) override { return {}; }
+  Status kill(const std::string&) override { return {}; }
   Status reset_failed(const std::string&) override { return {}; }
   Status daemon_reload(Duration) override { return {}; }
   Result<std::vector<std::string>> outdated_units(Duration) override {

@@ -19,6 +19,7 @@ void write_body(Body to, const rollback::SnapshotRequest& from) {
   put(request, &SnapshotRequest::Builder::setLabel, from.label);
   request.setUnhealthyOk(from.unhealthy_ok);
   put(request, &SnapshotRequest::Builder::setGitRef, from.git_ref);
+  request.setDryRun(from.dry_run);
 }
 void write_body(Body to, const rollback::HistoryRequest& from) {
   to.initHistory().setLimit(from.limit);
@@ -169,6 +170,7 @@ void write_body(Body to, const rollback::DeployBeginRequest& from) {
   request.setPid(from.pid);
   request.setTimeoutNs(from.timeout.count());
   request.setUndo(from.undo);
+  request.setDryRun(from.dry_run);
 }
 void write_body(Body to, const rollback::DeployEndRequest& from) {
   auto request = to.initDeployEnd();

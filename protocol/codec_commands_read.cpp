@@ -38,7 +38,7 @@ rollback::UndoRequest read_request(UndoRequest::Reader from) {
 
 rollback::DeployBeginRequest read_request(DeployBeginRequest::Reader from) {
   return {str(from.getLabel()), str(from.getGitRef()), from.getPid(), Duration(from.getTimeoutNs()),
-          from.getUndo()};
+          from.getUndo(), from.getDryRun()};
 }
 
 rollback::DeployEndRequest read_request(DeployEndRequest::Reader from) {
@@ -65,7 +65,7 @@ std::optional<rollback::CommandBody> read_host_body(CommandBody::Reader from) {
     case CommandBody::SNAPSHOT: {
       const auto request = from.getSnapshot();
       return rollback::SnapshotRequest{str(request.getLabel()), request.getUnhealthyOk(),
-                                       str(request.getGitRef())};
+                                       str(request.getGitRef()), request.getDryRun()};
     }
     case CommandBody::HISTORY:
       return rollback::HistoryRequest{from.getHistory().getLimit()};

@@ -21,6 +21,7 @@ struct SnapshotRequest {
   std::string label;
   bool unhealthy_ok = false;
   std::string git_ref;
+  bool dry_run = false;  // captures and says what would be recorded; stores nothing
 };
 struct HistoryRequest {
   std::uint32_t limit = 0;

@@ -19,6 +19,7 @@ struct DeployBeginRequest {
   std::uint32_t pid = 0;
   Duration timeout = std::chrono::hours(1);  // until its end is told; then it has failed
   bool undo = true;                          // what did not end well is taken back
+  bool dry_run = false;                      // checks and says what would happen; holds nothing
 };
 // Waits for the gate; records the release, or takes the host back.
 struct DeployEndRequest {

@@ -12,7 +12,7 @@ packages=(
   libfmt-dev libssl-dev libsodium-dev libzstd-dev libexpected-dev libyaml-cpp-dev
   nlohmann-json3-dev libcli11-dev libcurl4-openssl-dev libdtl-dev
   # tests and benchmarks
-  libgtest-dev libgmock-dev acl attr strace python3 clang-format
+  libgtest-dev libgmock-dev acl attr strace libfaketime python3 clang-format
   # disks that lose power
   libfuse3-dev e2fsprogs xfsprogs btrfs-progs
   # real hosts

@@ -70,7 +70,7 @@ class Execution {
     const auto& intent = run_.intent;
     ROLLBACK_TRY(go_on());  // an abort that came while preparing costs no downtime
     ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
-    ROLLBACK_TRY(quiesce_units(intent.units, deps_.services));
+    ROLLBACK_TRY(quiesce_units(intent.units, deps_.services, deps_.clock, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(
         advance(RunPhase::kCommitting, fmt::format("changing {} paths", intent.files.size())));
@@ -80,7 +80,7 @@ class Execution {
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kActivating, "starting and reloading units"));
     activated_ = true;
-    ROLLBACK_TRY(activate_units(intent, deps_.services));
+    ROLLBACK_TRY(activate_units(intent, deps_.services, deps_.clock, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kGating, "waiting for the probes"));
     ROLLBACK_TRY(gate());

@@ -12,15 +12,27 @@ namespace {
 
 constexpr Duration kJobDeadline = std::chrono::seconds(90);  // systemd's own default
 constexpr Duration kReloadDeadline = std::chrono::seconds(60);
+constexpr Duration kStopAgain = std::chrono::seconds(30);  // of what was asked to stop before
 
 bool starts(const JournalUnit& unit) {
   return unit.duty == UnitDuty::kStart || (unit.duty == UnitDuty::kRestart && unit.was_active);
 }
 
-Status start(const JournalUnit& unit, ServiceManager& services) {
+Status start(const JournalUnit& unit, ServiceManager& services, Duration deadline) {
   ROLLBACK_TRY(services.reset_failed(unit.name));
-  return services.start(unit.name, kJobDeadline);
+  return services.start(unit.name, deadline);
 }
+
+// How long a job may take, at most `most`.
+Result<Duration> time_for(const std::string& job, Duration most, const Clock& clock, BootTime end) {
+  const Duration left = end - clock.boot();
+  if (left <= Duration::zero())
+    return fail(ErrorCode::kTimeout,
+                fmt::format("{}: the run's time is up; give it more with --timeout", job));
+  return std::min(most, left);
+}
+
+bool is_stopping(const UnitInfo& unit) { return unit.active_state == "deactivating"; }
 
 void note(std::vector<std::string>& failures, const Status& status) {
   if (!status) failures.push_back(status.error().message);
@@ -61,21 +73,34 @@ Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& se
   return units;
 }
 
-Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services) {
+Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services,
+                     const Clock& clock, BootTime end) {
   // Against the order of starting: what uses another goes first.
   for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
     const bool stops = unit->duty == UnitDuty::kRestart || unit->duty == UnitDuty::kStop;
-    if (stops && unit->was_active) ROLLBACK_TRY(services.stop(unit->name, kJobDeadline));
+    if (!stops || !unit->was_active) continue;
+    ROLLBACK_ASSIGN(const Duration time, time_for("stop " + unit->name, kJobDeadline, clock, end));
+    ROLLBACK_TRY(services.stop(unit->name, time));
   }
   return {};
 }
 
-Status activate_units(const JournalIntent& intent, ServiceManager& services) {
-  if (intent.daemon_reload) ROLLBACK_TRY(services.daemon_reload(kReloadDeadline));
+Status activate_units(const JournalIntent& intent, ServiceManager& services, const Clock& clock,
+                      BootTime end) {
+  if (intent.daemon_reload) {
+    ROLLBACK_ASSIGN(const Duration time, time_for("daemon-reload", kReloadDeadline, clock, end));
+    ROLLBACK_TRY(services.daemon_reload(time));
+  }
   for (const auto& unit : intent.units) {
-    if (starts(unit)) ROLLBACK_TRY(start(unit, services));
-    if (unit.duty == UnitDuty::kReload && unit.was_active)
-      ROLLBACK_TRY(services.reload(unit.name, kReloadDeadline));
+    if (starts(unit)) {
+      ROLLBACK_ASSIGN(const Duration time,
+                      time_for("start " + unit.name, kJobDeadline, clock, end));
+      ROLLBACK_TRY(start(unit, services, time));
+    } else if (unit.duty == UnitDuty::kReload && unit.was_active) {
+      ROLLBACK_ASSIGN(const Duration time,
+                      time_for("reload " + unit.name, kReloadDeadline, clock, end));
+      ROLLBACK_TRY(services.reload(unit.name, time));
+    }
   }
   return {};
 }
@@ -84,9 +109,15 @@ std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
                                        ServiceManager& services) {
   std::vector<std::string> failures;
   for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
-    if (!starts(*unit)) continue;
     const auto info = services.unit(unit->name);
     if (info && info->active_state == "inactive") continue;
+    const bool stopping = info && is_stopping(*info);
+    if (!starts(*unit) && !stopping) continue;
+    const auto stopped = services.stop(unit->name, stopping ? kStopAgain : kJobDeadline);
+    note(failures, stopped);
+    if (stopped || stopped.error().code != ErrorCode::kTimeout) continue;
+    failures.push_back(unit->name + " is killed, so that it can be started again");
+    note(failures, services.kill(unit->name));
     note(failures, services.stop(unit->name, kJobDeadline));
   }
   return failures;
@@ -101,7 +132,7 @@ std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activa
     if (unit.duty == UnitDuty::kReload) {
       if (activated) note(failures, services.reload(unit.name, kReloadDeadline));
     } else {
-      note(failures, start(unit, services));
+      note(failures, start(unit, services, kJobDeadline));
     }
   }
   return failures;

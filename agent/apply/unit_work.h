@@ -17,11 +17,15 @@ bool is_up(const UnitInfo& unit);
 // The units a plan acts on in the order in which they start, and how they are now.
 Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services);
 
-// Stops at the first failure.
-Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services);
-Status activate_units(const JournalIntent& intent, ServiceManager& services);
+// Stop at the first failure, of which one is that `end`, the run's own, has come: no job outlasts
+// it.
+Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services,
+                     const Clock& clock, BootTime end);
+Status activate_units(const JournalIntent& intent, ServiceManager& services, const Clock& clock,
+                      BootTime end);
 
-// Undo goes on at failures and says what they were.
+// Undo goes on at failures and says what they were. What does not stop is killed: nothing could be
+// started again in its place.
 std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
                                        ServiceManager& services);
 // After the files are back. `activated`: units were started or reloaded with the target's files.

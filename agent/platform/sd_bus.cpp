@@ -19,6 +19,9 @@ namespace {
 constexpr const char* kDestination = "org.freedesktop.systemd1";
 constexpr Duration kAnswerOfDbus = std::chrono::seconds(2);
 constexpr Duration kTrustPrivateFor = std::chrono::seconds(10);
+// A systemd that starts itself again, as its package does after an update, is away for a moment.
+constexpr Duration kComesBack = std::chrono::seconds(5);
+constexpr int kBetweenTries = 50;  // milliseconds
 
 std::uint64_t to_usec(Duration duration) {
   // 0 means "the default of 25 s" to sd-bus.
@@ -129,6 +132,7 @@ Status SdBus::open_private_socket() {
   BusPtr bus(raw);
   if (made >= 0) made = sd_bus_set_address(raw, addresses_.private_socket.c_str());
   if (made >= 0) made = sd_bus_start(raw);
+  refused_ = made == -ECONNREFUSED;
   if (made < 0) return fail_errno(-made, "connect to " + addresses_.private_socket);
   ROLLBACK_TRY(authenticate(raw));
   bus_ = std::move(bus);
@@ -146,8 +150,23 @@ Status SdBus::subscribe() {
     owner_ = sender == nullptr ? "" : sender;
     return {};
   }
-  if (reply.error().code == ErrorCode::kExists && !owner_.empty()) return {};
+  if (reply.error().code == ErrorCode::kExists && !owner_.empty()) return ask_owner(timeout);
   return Failure(std::move(reply).error());
+}
+
+// A systemd that started itself again remembers who subscribed, and sends under another name.
+Status SdBus::ask_owner(Duration timeout) {
+  ROLLBACK_ASSIGN(const MessagePtr pong,
+                  call({kManagerPath, "org.freedesktop.DBus.Peer", "Ping"}, timeout));
+  const char* sender = sd_bus_message_get_sender(pong.get());
+  if (private_ || (sender != nullptr && owner_ == sender)) return {};
+  return fail(ErrorCode::kIo, "systemd has started itself again");
+}
+
+Status SdBus::prove() {
+  auto there = ask_owner(kBusTimeout);
+  if (!there) lost_ = true;
+  return there;
 }
 
 Status SdBus::begin(BootTime until) {
@@ -163,6 +182,11 @@ Status SdBus::begin(BootTime until) {
   drop();
   avoid_system_bus();
   auto opened = open_private_socket();
+  const BootTime patience = clock_.boot() + std::min(kComesBack, left() / 2);
+  while (!opened && refused_ && clock_.boot() < patience) {
+    (void)poll(nullptr, 0, kBetweenTries);
+    opened = open_private_socket();
+  }
   if (opened) opened = subscribe();
   if (opened) return {};
   drop();

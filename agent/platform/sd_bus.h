@@ -61,6 +61,9 @@ class SdBus {
   // and connects anew when it does not. A bus that is asked gets at most half of the time until
   // `until`, so that some is left for the private socket.
   Status begin(BootTime until = kNoDeadline);
+  // In the middle of an operation: whoever answers is still the systemd whose signals are heard.
+  // Otherwise is_lost().
+  Status prove();
   void end();   // closes a private connection
   void drop();  // closes any connection: begin() makes a new one
 
@@ -80,6 +83,7 @@ class SdBus {
   Status open_private_socket();
   Status authenticate(sd_bus* bus);
   Status subscribe();
+  Status ask_owner(Duration timeout);
   void avoid_system_bus();
   [[nodiscard]] Duration left() const { return until_ - clock_.boot(); }
   Status lose(int error, const std::string& what);
@@ -90,6 +94,7 @@ class SdBus {
   std::string owner_;  // systemd's unique name on the system bus
   bool private_ = false;
   bool lost_ = false;
+  bool refused_ = false;          // systemd's private socket is there, and nobody behind it
   BootTime until_ = kNoDeadline;  // of what begin() does
   BootTime private_until_;        // the system bus failed: not asked again before this
 };

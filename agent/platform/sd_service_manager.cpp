@@ -5,6 +5,7 @@
 #include <systemd/sd-bus.h>
 
 #include <algorithm>
+#include <csignal>
 #include <string_view>
 
 #include "agent/platform/journal_log.h"
@@ -13,6 +14,8 @@
 namespace rollback {
 
 namespace {
+
+constexpr Duration kProveEvery = std::chrono::seconds(5);  // while a job says nothing
 
 SdBus::Fill strings(std::vector<std::string> values) {
   return [values = std::move(values)](sd_bus_message* message) {
@@ -90,13 +93,14 @@ Result<UnitInfo> SdServiceManager::unit(const std::string& name, Duration deadli
 }
 
 Result<UnitInfo> SdServiceManager::load_unit(const std::string& name, BootTime until) {
-  ROLLBACK_ASSIGN(const MessagePtr loaded, bus_.call({kManagerPath, kManagerInterface, "LoadUnit"},
-                                                     until - clock_.boot(), strings({name})));
+  ROLLBACK_ASSIGN(
+      const MessagePtr loaded,
+      call_surely({kManagerPath, kManagerInterface, "LoadUnit"}, until, strings({name})));
   ROLLBACK_ASSIGN(const std::string path, object_path(loaded.get()));
   // "" asks for the properties of all interfaces of the unit, whatever its type.
-  ROLLBACK_ASSIGN(const MessagePtr all,
-                  bus_.call({path, "org.freedesktop.DBus.Properties", "GetAll"},
-                            until - clock_.boot(), strings({""})));
+  ROLLBACK_ASSIGN(
+      const MessagePtr all,
+      call_surely({path, "org.freedesktop.DBus.Properties", "GetAll"}, until, strings({""})));
   ROLLBACK_ASSIGN(UnitInfo info, parse_unit_properties(all.get()));
   return info;
 }
@@ -118,32 +122,56 @@ Status SdServiceManager::run_job(Verb verb, const std::string& unit, Duration de
   const std::string what = fmt::format("{} {}", word(verb), unit);
   if (auto began = bus_.begin(); !began) return Failure(began.error().within(what));
   Job job{"", unit, verb, clock_.boot() + deadline};
+  auto heard = try_job(job);
+  if (!heard && bus_.is_lost() && job.path.empty()) {
+    // Nobody knows whether systemd heard of it, and to be told twice changes nothing.
+    bus_.drop();
+    if (auto began = bus_.begin(job.until); !began) return Failure(began.error().within(what));
+    heard = try_job(job);
+  }
+  if (!heard && bus_.is_lost() && !job.path.empty()) heard = judge_by_state(job);
+  // A frozen D-Bus is as silent as a job that goes on.
+  if (heard && *heard == "deadline")
+    if (auto judged = judge_by_state(job)) heard = std::move(judged);
+  if (!heard) return Failure(heard.error().within(what));
+  return explain(job, *heard);
+}
+
+// Begins the job, which then has a path, and waits for its end.
+Result<std::string> SdServiceManager::try_job(Job& job) {
   std::string result;
   SdBus::Signal on_removed = [&](sd_bus_message* signal) {
     if (const auto found = result_of(signal, job.path); !found.empty()) result = found;
   };
   // Signals wait in the connection until wait() handles them, so listening before the call is
   // enough to miss none.
-  ROLLBACK_ASSIGN(SlotPtr slot,
+  ROLLBACK_ASSIGN(const SlotPtr slot,
                   bus_.listen(kManagerPath, kManagerInterface, "JobRemoved", on_removed));
-  auto reply = bus_.call({kManagerPath, kManagerInterface, method(verb)}, deadline,
-                         strings({unit, "replace"}));
-  if (!reply) return Failure(reply.error().within(what));
-  ROLLBACK_ASSIGN(job.path, object_path(reply->get()));
-  auto heard = wait_for_result(job, result);
-  if (!heard && bus_.is_lost()) {
-    slot.reset();
-    heard = judge_by_state(job);
-  }
-  if (!heard) return Failure(heard.error().within(what));
-  return explain(job, *heard);
+  ROLLBACK_ASSIGN(const MessagePtr reply,
+                  bus_.call({kManagerPath, kManagerInterface, method(job.verb)},
+                            job.until - clock_.boot(), strings({job.unit, "replace"})));
+  ROLLBACK_ASSIGN(job.path, object_path(reply.get()));
+  return wait_for_result(job, result);
+}
+
+Result<MessagePtr> SdServiceManager::call_surely(const BusMethod& method, BootTime until,
+                                                 const SdBus::Fill& fill) {
+  auto reply = bus_.call(method, until - clock_.boot(), fill);
+  if (reply || !bus_.is_lost()) return reply;
+  bus_.drop();
+  ROLLBACK_TRY(bus_.begin(until));
+  return bus_.call(method, until - clock_.boot(), fill);
 }
 
 // `result` is filled by the signal. "deadline" is ours, the others are systemd's words.
 Result<std::string> SdServiceManager::wait_for_result(const Job& job, const std::string& result) {
+  BootTime proof = clock_.boot() + kProveEvery;
   while (result.empty()) {
     if (clock_.boot() >= job.until) return std::string("deadline");
-    ROLLBACK_TRY(bus_.wait(job.until));
+    ROLLBACK_TRY(bus_.wait(std::min(job.until, proof)));
+    if (!result.empty() || clock_.boot() < proof) continue;
+    ROLLBACK_TRY(bus_.prove());
+    proof = clock_.boot() + kProveEvery;
   }
   return result;
 }
@@ -185,11 +213,29 @@ Status SdServiceManager::explain(const Job& job, const std::string& result) {
                                 what, result, state, job.unit));
 }
 
+Status SdServiceManager::kill(const std::string& unit) {
+  const BusOperation operation(bus_);
+  const std::string what = "kill " + unit;
+  if (auto began = bus_.begin(); !began) return Failure(began.error().within(what));
+  const auto info = load_unit(unit, clock_.boot() + kUnitAnswer);
+  if (!info) return Failure(info.error().within(what));
+  if (info->kill_mode == "none")
+    return fail(ErrorCode::kUnsupported, what + ": its KillMode=none forbids it");
+  const char* const whom = info->kill_mode == "process" ? "main" : "all";
+  const auto killed =
+      call_surely({kManagerPath, kManagerInterface, "KillUnit"}, clock_.boot() + kBusTimeout,
+                  [&](sd_bus_message* message) {
+                    return sd_bus_message_append(message, "ssi", unit.c_str(), whom, SIGKILL);
+                  });
+  if (!killed) return Failure(killed.error().within(what));
+  return {};
+}
+
 Status SdServiceManager::reset_failed(const std::string& unit) {
   const BusOperation operation(bus_);
   ROLLBACK_TRY(bus_.begin());
-  auto reply =
-      bus_.call({kManagerPath, kManagerInterface, "ResetFailedUnit"}, kBusTimeout, strings({unit}));
+  const auto reply = call_surely({kManagerPath, kManagerInterface, "ResetFailedUnit"},
+                                 clock_.boot() + kBusTimeout, strings({unit}));
   if (reply || reply.error().code == ErrorCode::kNotFound) return {};
   return Failure(reply.error().within("reset the failed state of " + unit));
 }
@@ -197,7 +243,7 @@ Status SdServiceManager::reset_failed(const std::string& unit) {
 Status SdServiceManager::daemon_reload(Duration deadline) {
   const BusOperation operation(bus_);
   ROLLBACK_TRY(bus_.begin());
-  ROLLBACK_TRY(bus_.call({kManagerPath, kManagerInterface, "Reload"}, deadline));
+  ROLLBACK_TRY(call_surely({kManagerPath, kManagerInterface, "Reload"}, clock_.boot() + deadline));
   return {};
 }
 

@@ -23,6 +23,7 @@ class SdServiceManager final : public ServiceManager {
   Status start(const std::string& unit, Duration deadline) override;
   Status stop(const std::string& unit, Duration deadline) override;
   Status reload(const std::string& unit, Duration deadline) override;
+  Status kill(const std::string& unit) override;
   Status reset_failed(const std::string& unit) override;
   Status daemon_reload(Duration deadline) override;
   Result<std::vector<std::string>> outdated_units(Duration deadline) override;
@@ -40,6 +41,11 @@ class SdServiceManager final : public ServiceManager {
   SdServiceManager(const Clock& clock, BusAddresses addresses)
       : clock_(clock), bus_(clock, std::move(addresses)) {}
   Status run_job(Verb verb, const std::string& unit, Duration deadline);
+  Result<std::string> try_job(Job& job);
+  // Once more over another connection when the first was lost meanwhile; for what may be heard
+  // twice.
+  Result<MessagePtr> call_surely(const BusMethod& method, BootTime until,
+                                 const SdBus::Fill& fill = {});
   Result<std::string> wait_for_result(const Job& job, const std::string& result);
   Result<std::string> judge_by_state(const Job& job);
   Status explain(const Job& job, const std::string& result);

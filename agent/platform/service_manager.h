@@ -22,6 +22,7 @@ struct UnitInfo {
   std::vector<std::string> drop_in_paths;
   std::vector<std::string> uses;  // absolute program and EnvironmentFile paths, sorted, unique
   std::string invocation_id;      // hex; "" when it never ran
+  std::string kill_mode;  // "control-group", "mixed", "process", "none"; "" of what has none
   std::uint32_t main_pid = 0;
   std::uint32_t restarts = 0;  // NRestarts
   std::string result;          // "success", "exit-code", "timeout", ...
@@ -45,6 +46,8 @@ class ServiceManager {
   virtual Status start(const std::string& unit, Duration deadline) = 0;
   virtual Status stop(const std::string& unit, Duration deadline) = 0;
   virtual Status reload(const std::string& unit, Duration deadline) = 0;
+  // SIGKILL for what systemd itself would kill behind TimeoutStopSec=, by the unit's KillMode=.
+  virtual Status kill(const std::string& unit) = 0;
   virtual Status reset_failed(
       const std::string& unit) = 0;  // success when there is nothing to reset
   virtual Status daemon_reload(Duration deadline) = 0;

@@ -74,6 +74,7 @@ constexpr std::array kStrings = {
     StringProperty{"UnitFileState", &UnitInfo::unit_file_state},
     StringProperty{"FragmentPath", &UnitInfo::fragment_path},
     StringProperty{"Result", &UnitInfo::result},
+    StringProperty{"KillMode", &UnitInfo::kill_mode},
 };
 constexpr std::array<std::string_view, 8> kExecLines = {
     "ExecCondition", "ExecStartPre", "ExecStart",    "ExecStartPost",

@@ -4,7 +4,9 @@
 
 #include <charconv>
 
+#include "agent/capture/capture.h"
 #include "agent/service/verbs.h"
+#include "core/bytes.h"
 
 namespace rollback {
 
@@ -71,6 +73,33 @@ void finish(Host& host, const RunId& run, const DeployEnd& end, const StreamPtr&
   host.hub.finish(*record, std::nullopt);
 }
 
+// What deploy_begin_verb would do, with all it would refuse.
+Status tell_deploy(Host& host, const DeployBeginRequest& request, Stream& stream) {
+  const auto& deps = host.deps;
+  if (const auto holder = host.engine.holder())
+    return fail(ErrorCode::kBusy, fmt::format("run {} holds this host; wait for it or `rollbackctl "
+                                              "run abort {}`",
+                                              holder->str(), holder->str()));
+  HashingSink sink;
+  CaptureProgress all;
+  ROLLBACK_TRY(capture(deps.root, deps.resources, sink, deps.readers,
+                       [&](const CaptureProgress& done) { all = done; }, {.manifest = false}));
+  for (const auto& probe : deps.prober.round(deps.options.health))
+    if (!probe.green && probe.required)
+      stream.note(EventLevel::kWarning,
+                  fmt::format("{} is red before the deploy: {}", probe.name, probe.answer));
+  if (const auto damage = deps.snapshots.damage(); !damage.empty())
+    stream.note(EventLevel::kWarning, "the release could not be recorded: " + damage);
+  stream.note(EventLevel::kInfo,
+              fmt::format("dry run: nothing was run; this host would be recorded as the way back, "
+                          "{} files and {}, and held for at most {}",
+                          all.files, format_bytes(all.bytes), format_duration(request.timeout)));
+  stream.note(EventLevel::kInfo,
+              fmt::format("what ends with a green gate is recorded as {}, anything else is {}",
+                          request.label, request.undo ? "taken back" : "left as it is"));
+  return {};
+}
+
 }  // namespace
 
 void deploy_begin_verb(Host& host, const DeployBeginRequest& request, const Asked& asked,
@@ -82,6 +111,10 @@ void deploy_begin_verb(Host& host, const DeployBeginRequest& request, const Aske
     return stream->fail(ExitCode::kDenied, child.error());
   if (const auto present = require_present(host.deps.options.resources, host.platform); !present)
     return refuse(present.error());
+  if (request.dry_run) {
+    const auto told = tell_deploy(host, request, *stream);
+    return told ? stream->end(ExitCode::kDone, false) : refuse(told.error());
+  }
   host.hub.begin(order->run, stream);
   const auto record = host.deploys.begin(*order, host.hub);
   if (!record) return host.hub.finish(failed_record(order->run, record.error()), record.error());

@@ -73,7 +73,8 @@ void say_drift(Host& host, const Revision& recorded, Stream& stream) {
   }
 }
 
-Result<HostState> capture_told(Host& host, StoringSink& sink, std::vector<Fact> facts,
+Result<HostState> capture_told(Host& host, ContentSink& sink, RememberingSink* memory,
+                               std::vector<Fact> facts,
                                Stream& stream) {
   ProgressTeller teller("capture", host.deps.clock, stream);
   teller.expect(host.last_capture.files, host.last_capture.bytes);
@@ -83,7 +84,7 @@ Result<HostState> capture_told(Host& host, StoringSink& sink, std::vector<Fact> 
     teller.tell(done.files, done.bytes);
   };
   auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell,
-                       {.memory = &sink, .facts = std::move(facts)});
+                       {.memory = memory, .facts = std::move(facts)});
   if (state) host.last_capture = all;
   return state;
 }
@@ -98,7 +99,7 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   // The first release is all of the host and somebody waits for it; a later one is what changed.
   StoringSink sink(host.deps.blobs, host.deps.snapshots, host.deps.clock.wall(),
                    deployed ? StoringSink::kThoroughBytes : 0);
-  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, std::move(facts), stream));
+  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, &sink, std::move(facts), stream));
   HistoryEntry entry;
   entry.time = host.deps.clock.wall();
   entry.action = HistoryAction::kSnapshot;
@@ -116,6 +117,53 @@ Result<SnapshotStore::Recorded> record(Host& host, const SnapshotRequest& reques
   return recorded;
 }
 
+// Another release with this content; "" when there is none.
+std::string find_equal(const SnapshotStore& snapshots, const Revision& revision) {
+  std::string equal;
+  for (const auto& other : snapshots.revisions().value_or(std::vector<Revision>{}))
+    if (other.content_root == revision.content_root && !other.name.is_run() &&
+        other.name != revision.name)
+      equal = other.name.str();
+  return equal;
+}
+
+Status tell_what_would_be(Host& host, const SnapshotRequest& request, Stream& stream) {
+  ROLLBACK_ASSIGN(const auto label, ReleaseLabel::parse(request.label));
+  ROLLBACK_TRY(require_present(host.deps.options.resources, host.platform));
+  ROLLBACK_ASSIGN(const bool healthy, check_health(host, request));
+  ROLLBACK_ASSIGN(auto facts, facts_now(host, request, stream));
+  HashingSink sink;
+  ROLLBACK_ASSIGN(const auto state, capture_told(host, sink, nullptr, std::move(facts), stream));
+  ROLLBACK_ASSIGN(const auto would, host.deps.snapshots.would_record(
+                                        state, RevisionName::of_release(label, 0), healthy,
+                                        host.deps.clock.wall(), request.git_ref));
+  for (const auto& line : left_out_lines(state)) stream.note(EventLevel::kWarning, line);
+  const auto status = would.revision.healthy ? ReleaseStatus::kDeployed : ReleaseStatus::kFailed;
+  stream.send(RevisionItem{{would.revision, status, false},
+                           false,
+                           true,
+                           host.last_capture.files,
+                           host.last_capture.bytes});
+  const auto name = would.revision.name.str();
+  const auto equal = find_equal(host.deps.snapshots, would.revision);
+  if (would.existed)
+    stream.note(EventLevel::kInfo,
+                "dry run: " + name + " is recorded already with exactly this content");
+  else if (!equal.empty())
+    stream.note(
+        EventLevel::kInfo,
+        fmt::format("dry run: nothing was stored; {} would have the content of {}", name, equal));
+  else
+    stream.note(EventLevel::kInfo,
+                fmt::format("dry run: nothing was stored; {} would be new", name));
+  return {};
+}
+
+void tell_failure(const Error& error, Stream& stream) {
+  const bool usage = error.code == ErrorCode::kInvalid || error.code == ErrorCode::kNotFound;
+  stream.fail(usage ? ExitCode::kUsage : exit_code_of(error), error);
+}
+
 }  // namespace
 
 void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& asked, Stream& stream) {
@@ -128,12 +176,12 @@ void snapshot_verb(Host& host, const SnapshotRequest& request, const Asked& aske
     return stream.fail(ExitCode::kUsage, label.error());
   if (const auto ref = check_git_ref(request.git_ref); !ref)
     return stream.fail(ExitCode::kUsage, ref.error());
-  const auto recorded = record(host, request, asked, stream);
-  if (!recorded) {
-    const bool usage = recorded.error().code == ErrorCode::kInvalid ||
-                       recorded.error().code == ErrorCode::kNotFound;
-    return stream.fail(usage ? ExitCode::kUsage : exit_code_of(recorded.error()), recorded.error());
+  if (request.dry_run) {
+    const auto told = tell_what_would_be(host, request, stream);
+    return told ? stream.end(ExitCode::kDone, false) : tell_failure(told.error(), stream);
   }
+  const auto recorded = record(host, request, asked, stream);
+  if (!recorded) return tell_failure(recorded.error(), stream);
   const auto status =
       recorded->revision.healthy ? ReleaseStatus::kDeployed : ReleaseStatus::kFailed;
   stream.send(RevisionItem{{recorded->revision, status, false}, true});

@@ -107,6 +107,47 @@ Result<RevisionName> next_name(const Database& database, const RevisionName& nam
   return RevisionName::of_release(label, last + 1);
 }
 
+// What is said of a state when it is recorded.
+struct Saying {
+  bool healthy = true;
+  WallTime now;
+  std::string git_ref;
+};
+
+struct Choice {
+  Revision revision;
+  std::uint64_t number = 0;          // its key
+  std::optional<Revision> existing;  // what the revision was, when there is one of this content
+};
+
+// The revision that `state` becomes under `name`.
+Result<Choice> choose(const SnapshotStore& snapshots, const Database& database,
+                      const HostState& state, const RevisionName& name,
+                      const Saying& said) {
+  // An origin is taken even now: the way back must not depend on the health of the store.
+  if (const auto damage = database.damage(); !damage.empty() && !name.is_run())
+    return fail(ErrorCode::kCorrupt, name.str() + " was not recorded: " + damage);
+  const Digest root = content_root(state.snapshot);
+  ROLLBACK_ASSIGN(const auto known, stored_revisions(database));
+  const auto* newest = newest_of(known, name);
+  bool existed = newest != nullptr && newest->revision.content_root == root;
+  if (existed && newest->revision.snapshot != state.id) {
+    // Only a fact of the host, which says what the content works with, makes it another revision.
+    const auto earlier = snapshots.load_snapshot(newest->revision.snapshot);
+    existed = !earlier || earlier->facts == state.snapshot.facts;
+  }
+  if (existed) {
+    Choice choice{newest->revision, newest->number, newest->revision};
+    choice.revision.healthy |= said.healthy;
+    if (!said.git_ref.empty()) choice.revision.git_ref = said.git_ref;
+    return choice;
+  }
+  ROLLBACK_ASSIGN(const auto chosen, next_name(database, name, newest));
+  return Choice{{chosen, state.id, root, said.now, said.healthy, said.git_ref},
+                known.empty() ? 1 : known.back().number + 1,
+                std::nullopt};
+}
+
 }  // namespace
 
 Result<std::uint64_t> SnapshotStore::sweeps() const {
@@ -148,50 +189,37 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
                                                       WallTime now,
                                                       std::optional<HistoryEntry> entry,
                                                       const std::string& git_ref) {
-  // An origin is taken even now: the way back must not depend on the health of the store.
-  if (const auto damage = database_.damage(); !damage.empty() && !name.is_run())
-    return fail(ErrorCode::kCorrupt, name.str() + " was not recorded: " + damage);
   ROLLBACK_ASSIGN(auto bytes, encode_snapshot(state.snapshot));
-  const SnapshotId id = snapshot_id(bytes);
-  if (id != state.id)
+  if (snapshot_id(bytes) != state.id)
     return fail(ErrorCode::kBug, "the state to be recorded does not have the id it claims");
-  const Digest root = content_root(state.snapshot);
 
   const std::lock_guard lock(recording_);
-  ROLLBACK_ASSIGN(const auto known, stored_revisions(database_));
-  const auto* newest = newest_of(known, name);
-  bool existed = newest != nullptr && newest->revision.content_root == root;
-  if (existed && newest->revision.snapshot != id) {
-    // Only a fact of the host, which says what the content works with, makes it another revision.
-    const auto earlier = load_snapshot(newest->revision.snapshot);
-    existed = !earlier || earlier->facts == state.snapshot.facts;
-  }
-  ROLLBACK_ASSIGN(const auto chosen,
-                  existed ? newest->revision.name : next_name(database_, name, newest));
-  Recorded recorded{{chosen, id, root, now, healthy, git_ref}, existed};
-  std::uint64_t number = known.empty() ? 1 : known.back().number + 1;
-  if (existed) {
-    recorded.revision = newest->revision;
-    recorded.revision.healthy |= healthy;
-    if (!git_ref.empty()) recorded.revision.git_ref = git_ref;
-    number = newest->number;
-  }
+  ROLLBACK_ASSIGN(const auto choice, choose(*this, database_, state, name, {healthy, now, git_ref}));
+  const auto& chosen = choice.revision;
+  const auto& before = choice.existing;
   std::vector<Change> changes;
-  if (!existed)
-    changes.push_back({Table::kSnapshots, std::string(id.digest.view()), std::move(bytes)});
-  if (!existed || recorded.revision.healthy != newest->revision.healthy ||
-      recorded.revision.git_ref != newest->revision.git_ref) {
-    ROLLBACK_ASSIGN(auto value, encode_revision(recorded.revision));
-    changes.push_back({Table::kRevisions, number_key(number), std::move(value)});
+  if (!before)
+    changes.push_back({Table::kSnapshots, std::string(state.id.digest.view()), std::move(bytes)});
+  if (!before || chosen.healthy != before->healthy || chosen.git_ref != before->git_ref) {
+    ROLLBACK_ASSIGN(auto value, encode_revision(chosen));
+    changes.push_back({Table::kRevisions, number_key(choice.number), std::move(value)});
   }
   if (entry) {
-    entry->to = recorded.revision.name.str();
+    entry->to = chosen.name.str();
     ROLLBACK_ASSIGN(auto change, next_history_change(database_, std::move(*entry)));
     changes.push_back(std::move(change));
   }
   if (!changes.empty()) ROLLBACK_TRY(database_.write(changes, Durability::kSynced));
   ++version_;
-  return recorded;
+  return Recorded{chosen, before.has_value()};
+}
+
+Result<SnapshotStore::Recorded> SnapshotStore::would_record(const HostState& state,
+                                                            const RevisionName& name, bool healthy,
+                                                            WallTime now,
+                                                            const std::string& git_ref) const {
+  ROLLBACK_ASSIGN(auto choice, choose(*this, database_, state, name, {healthy, now, git_ref}));
+  return Recorded{std::move(choice.revision), choice.existing.has_value()};
 }
 
 Result<std::vector<Revision>> SnapshotStore::revisions() const {

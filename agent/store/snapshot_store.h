@@ -61,6 +61,10 @@ class SnapshotStore {
                           WallTime now, std::optional<HistoryEntry> entry,
                           const std::string& git_ref = "");
 
+  // What record() would answer now; writes nothing.
+  Result<Recorded> would_record(const HostState& state, const RevisionName& name, bool healthy,
+                                WallTime now, const std::string& git_ref) const;
+
   Result<std::vector<Revision>> revisions() const;       // in the order they were recorded
   Result<std::vector<HistoryEntry>> history() const;     // kCorrupt when an entry is missing
   Result<std::vector<RevisionStatus>> statuses() const;  // what the history makes of revisions()

@@ -91,6 +91,8 @@ void run_deploy(Session& session, const HowToDeploy& how) {
     (void)refuse(session, command.error().message + "; nothing was changed");
     return;
   }
+  if (how.begin.dry_run)  // the command ends with `command`, which was never told to go
+    return ask_and_print(session, session.agent(), request_of(how));
   DeployBeginRequest request = request_of(how);
   request.pid = static_cast<std::uint32_t>(command->pid());
   const auto run = begin(session, request);
@@ -103,7 +105,7 @@ void run_deploy(Session& session, const HowToDeploy& how) {
 void run_begin(Session& session, const HowToDeploy& how) {
   if (refuse_bad_snapshot(session, how.begin.label, how.begin.git_ref)) return;
   ask_and_print(session, session.agent(), request_of(how));
-  if (session.exit == ExitCode::kDone && session.format == Format::kTable)
+  if (session.exit == ExitCode::kDone && session.format == Format::kTable && !how.begin.dry_run)
     fmt::print(stderr,
                "this host is held; deploy {}, then 'rollbackctl deploy end', or 'rollbackctl "
                "deploy abort' to go back\n",
@@ -114,6 +116,8 @@ void add_begin_options(CLI::App& command, Session& session, HowToDeploy& how) {
   command.add_option("--git-ref", how.begin.git_ref, "Commit, tag or branch it was built from")
       ->type_name("REF");
   command.add_flag("--no-undo", how.no_undo, "Leave a deploy that fails as it is");
+  command.add_flag("-n,--dry-run", how.begin.dry_run,
+                   "Check and say what would happen, run nothing");
   add_duration(command, "--timeout", how.begin.timeout, "For the command (default 1h)");
   command.add_option("-m,--reason", session.reason, "Why; kept in the history")->type_name("WHY");
 }

@@ -109,6 +109,7 @@ void add_snapshot(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("snapshot", "Record what this host is now as a release");
   command->add_option("release", request->label, "A version such as v2.4.1")->required();
   command->add_flag("--unhealthy-ok", request->unhealthy_ok, "Record a red host, as failed");
+  command->add_flag("-n,--dry-run", request->dry_run, "Say what would be recorded, store nothing");
   command
       ->add_option("--git-ref", request->git_ref, "Commit or tag it was built from; kept with it")
       ->type_name("REF");

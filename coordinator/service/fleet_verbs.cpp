@@ -129,8 +129,9 @@ void FleetVerbs::roll_back(const FleetRollbackRequest& request, const Asked& ask
 void FleetVerbs::snapshot(const FleetSnapshotRequest& request, const Asked& asked) {
   std::vector<HostRecord> hosts;
   if (!select(request.hosts, asked, hosts)) return;
-  fan_out(std::move(hosts), SnapshotRequest{request.label, request.unhealthy_ok, request.git_ref},
-          kCapturing, asked);
+  fan_out(std::move(hosts),
+          SnapshotRequest{request.label, request.unhealthy_ok, request.git_ref, false}, kCapturing,
+          asked);
 }
 
 void FleetVerbs::relay(const FleetRelayRequest& request, const Asked& asked) {

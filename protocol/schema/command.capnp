@@ -11,6 +11,7 @@ struct SnapshotRequest {
   label @0 :Text;
   unhealthyOk @1 :Bool;
   gitRef @2 :Text;
+  dryRun @3 :Bool;
 }
 struct HistoryRequest {
   limit @0 :UInt32;
@@ -73,6 +74,7 @@ struct DeployBeginRequest {
   pid @2 :UInt32;
   timeoutNs @3 :Int64;
   undo @4 :Bool;
+  dryRun @5 :Bool;
 }
 struct DeployEndRequest {
   run @0 :Text;

@@ -60,6 +60,8 @@ TEST(Arguments, ValuesAreNotTakenForCommands) {
 TEST(Arguments, WhatFollowsTwoDashesIsACommandOfSomebodyElse) {
   EXPECT_EQ(complaint({"deploy", "v2.5.0", "--", "make", "-n", "--to", "--x"}), "");
   EXPECT_EQ(complaint({"deploy", "begin", "v2.5.0"}), "");
+  EXPECT_EQ(complaint({"deploy", "v2.5.0", "-n", "--", "make"}), "");
+  EXPECT_THAT(complaint({"deploy", "-n", "begin", "v2.5.0"}), HasSubstr("'-n'"));
   EXPECT_THAT(complaint({"deploy", "v2.5.0", "-m", "--", "make"}), HasSubstr("-m needs a value"));
   EXPECT_THAT(complaint({"deploy", "--no-undo", "begin", "v2.5.0"}), HasSubstr("'--no-undo'"));
 }

@@ -310,7 +310,7 @@ TEST_F(CoordinatorTest, ARunOutlivesTheConnectionThatBeganItAndARestart) {
 }
 
 TEST_F(CoordinatorTest, WhatTheAgentServesIsDenied) {
-  EXPECT_EQ(answer_to(SnapshotRequest{"v1.0.0", false, ""}).exit_code, ExitCode::kDenied);
+  EXPECT_EQ(answer_to(SnapshotRequest{"v1.0.0", false, "", false}).exit_code, ExitCode::kDenied);
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ Hello hello() {
 }
 
 std::vector<CommandBody> command_bodies() {
-  return {SnapshotRequest{"v2.4.1", true, "main"},
+  return {SnapshotRequest{"v2.4.1", true, "main", true},
           HistoryRequest{5},
           ShowRequest{"v2.4.1", true},
           DiffRequest{"v2.4.1", "live", true},
@@ -240,7 +240,7 @@ std::vector<CommandBody> command_bodies() {
           StatsRequest{},
           ExportRequest{"v2.4.1"},
           ImportRequest{},
-          DeployBeginRequest{"v2.5.0", "8f3c1d2", 4711, std::chrono::minutes(30), true},
+          DeployBeginRequest{"v2.5.0", "8f3c1d2", 4711, std::chrono::minutes(30), true, true},
           DeployEndRequest{"0123456789ab", true, 137},
           RunConfirmRequest{"0102"},
           LockRequest{true}};

@@ -88,6 +88,10 @@ class FakeServiceManager final : public ServiceManager {
       return fail(ErrorCode::kIo, "reload " + name + ": the job ended with 'failed'");
     return {};
   }
+  Status kill(const std::string& name) override {
+    calls.push_back("kill " + name);
+    return bus_is_gone ? Status(gone()) : Status();
+  }
   Status reset_failed(const std::string& name) override {
     calls.push_back("reset-failed " + name);
     if (bus_is_gone) return gone();

@@ -18,8 +18,13 @@ Result<UnitInfo> FakeServices::unit(const std::string& name, Duration) {
   return absent;
 }
 
-Status FakeServices::start(const std::string& unit, Duration) {
+Status FakeServices::start(const std::string& unit, Duration deadline) {
   calls.push_back("start " + unit);
+  if (unit == is_never_ready) {
+    pass(deadline);
+    units[unit].active_state = "activating";
+    return fail(ErrorCode::kTimeout, "start " + unit + ": not finished at its deadline");
+  }
   if (unit == fails_to_start) return fail(ErrorCode::kIo, unit + " failed: exit-code");
   auto& info = units[unit];
   info.active_state = "active";
@@ -28,9 +33,20 @@ Status FakeServices::start(const std::string& unit, Duration) {
   return {};
 }
 
-Status FakeServices::stop(const std::string& unit, Duration) {
+Status FakeServices::stop(const std::string& unit, Duration deadline) {
   calls.push_back("stop " + unit);
+  if (unit == never_stops) {
+    pass(deadline);
+    units[unit].active_state = "deactivating";
+    return fail(ErrorCode::kTimeout, "stop " + unit + ": not finished at its deadline");
+  }
   units[unit].active_state = "inactive";
+  return {};
+}
+
+Status FakeServices::kill(const std::string& unit) {
+  calls.push_back("kill " + unit);
+  never_stops.clear();
   return {};
 }
 

@@ -22,8 +22,9 @@ namespace rollback {
 class FakeServices final : public ServiceManager {
  public:
   Result<UnitInfo> unit(const std::string& name, Duration) override;
-  Status start(const std::string& unit, Duration) override;
-  Status stop(const std::string& unit, Duration) override;
+  Status start(const std::string& unit, Duration deadline) override;
+  Status stop(const std::string& unit, Duration deadline) override;
+  Status kill(const std::string& unit) override;
   Status reload(const std::string& unit, Duration) override;
   Status reset_failed(const std::string&) override { return {}; }
   Status daemon_reload(Duration) override;
@@ -34,6 +35,9 @@ class FakeServices final : public ServiceManager {
   std::map<std::string, UnitInfo> units;
   std::vector<std::string> calls;
   std::string fails_to_start;               // a unit
+  std::string is_never_ready;               // a unit: its start takes all the time there is
+  std::string never_stops;                  // a unit: until it is killed
+  std::function<void(Duration)> pass;       // time
   std::function<void(UnitInfo&)> on_start;  // what else a start does to the unit
 
  private:

@@ -196,5 +196,41 @@ TEST_F(ProgramTest, AUnitOfTheNewProgramIsVerified) {
   EXPECT_THAT(record.findings, ElementsAre());
 }
 
+TEST_F(GuardTest, NoJobOutlastsTheRun) {
+  services_.pass = [this](Duration time) { clock_.advance(time); };
+  services_.is_never_ready = "app.service";
+  auto asked = order("v1.0.0");
+  asked.timeout = std::chrono::seconds(20);
+  const BootTime begin = clock_.boot();
+  watcher_.hear = [&](const RunEvent& event) {
+    if (event.phase != RunPhase::kUndoing) return;
+    EXPECT_LE(clock_.boot() - begin, asked.timeout);
+    services_.is_never_ready.clear();
+  };
+  const auto prepared = engine_->prepare(asked, watcher_);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  const auto record = engine_->commit(asked.run, prepared->plan_digest, watcher_);
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_THAT(record->findings, Contains(HasSubstr("start app.service")));
+  expect_two();
+  expect_clean();
+}
+
+TEST_F(GuardTest, WhatNeverStopsIsKilledToBeStartedAgain) {
+  services_.pass = [this](Duration time) { clock_.advance(time); };
+  services_.never_stops = "app.service";
+  const auto record = roll_back("v1.0.0");
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_THAT(record->findings, Contains(HasSubstr("stop app.service")));
+  EXPECT_THAT(services_.calls,
+              ElementsAre("stop app.service", "stop app.service", "kill app.service",
+                          "stop app.service", "start app.service"));
+  EXPECT_EQ(services_.units["app.service"].active_state, "active");
+  expect_two();
+  expect_clean();
+}
+
 }  // namespace
 }  // namespace rollback

@@ -136,6 +136,26 @@ TEST_F(SdServiceManagerTest, AHangingStartIsCancelledAtTheDeadline) {
   EXPECT_TRUE(services_->stop(kUnit, kSoon));
 }
 
+TEST_F(SdServiceManagerTest, AHangingStopIsCancelledAndTheUnitCanBeKilled) {
+  have_unit(
+      "[Service]\nTimeoutStopSec=infinity\n"
+      "ExecStart=/usr/bin/env --ignore-signal=TERM /bin/sleep 1000\n");
+  ASSERT_TRUE(services_->start(kUnit, kSoon));
+  EXPECT_EQ(unit().kill_mode, "control-group");
+  ASSERT_TRUE(eventually([&] {  // until then the signal ends it
+    std::error_code none;
+    const auto exe = "/proc/" + std::to_string(unit().main_pid) + "/exe";
+    return std::filesystem::read_symlink(exe, none).filename() == "sleep";
+  }));
+  const Status stopped = services_->stop(kUnit, milliseconds(500));
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::kTimeout) << stopped.error().message;
+  EXPECT_EQ(unit().active_state, "deactivating");
+  ASSERT_TRUE(services_->kill(kUnit));
+  EXPECT_TRUE(services_->stop(kUnit, kSoon));
+  EXPECT_EQ(unit().main_pid, 0U);
+}
+
 TEST_F(SdServiceManagerTest, ReloadsOnlyWhatCanReload) {
   have_unit("[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n");
   ASSERT_TRUE(services_->start(kUnit, kSoon));
@@ -197,6 +217,17 @@ TEST_F(SdServiceManagerTest, SaysSoWhenSystemdIsNotThereAtAll) {
       clock_, {"unix:path=/nonexistent/bus", "unix:path=/nonexistent/private"});
   ASSERT_FALSE(none);
   EXPECT_THAT(none.error().message, HasSubstr("neither on the system bus nor on its private"));
+}
+
+TEST_F(SdServiceManagerTest, HearsASystemdThatStartedItselfAgain) {
+  have_unit("[Service]\nExecStart=/bin/sleep 1000\n");
+  ASSERT_TRUE(services_->start(kUnit, kSoon));
+  run({"/usr/bin/systemctl", "daemon-reexec"});
+  const BootTime begin = clock_.boot();
+  const Status stopped = services_->stop(kUnit, kSoon);
+  EXPECT_TRUE(stopped) << stopped.error().message;
+  EXPECT_TRUE(services_->start(kUnit, kSoon));
+  EXPECT_LT(clock_.boot() - begin, kSoon / 2);
 }
 
 class DeadBusTest : public SdServiceManagerTest {

@@ -65,7 +65,7 @@ class ArchiveVerbs : public DoorTest {
     return Descriptor(::open((store_.path() / name).c_str(), flags | O_CLOEXEC, 0600));
   }
   void export_to(const std::string& name) {
-    ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, ""}).exit_code, ExitCode::kDone);
+    ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, "", false}).exit_code, ExitCode::kDone);
     const auto to = file(name, O_CREAT | O_WRONLY);
     const End end = ask(ExportRequest{"v1.0.0"}, to.get());
     ASSERT_EQ(end.exit_code, ExitCode::kDone) << (end.error ? end.error->message : "");
@@ -85,7 +85,7 @@ TEST_F(ArchiveVerbs, BringAReleaseToAFileAndBack) {
   export_to("archive");
   // Other content under the same label: the archive's becomes the next number.
   ASSERT_TRUE(std::filesystem::remove(tree_.path() / "etc/app/large"));
-  ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, ""}).exit_code, ExitCode::kDone);
+  ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, "", false}).exit_code, ExitCode::kDone);
   std::vector<Reply> replies;
   const auto from = file("archive", O_RDONLY);
   const End end = ask(ImportRequest{}, from.get(), &replies);
@@ -195,7 +195,7 @@ TEST_F(ArchiveVerbs, TakeASetuidFileOnlyWhereTheConfigurationNamesIt) {
 }
 
 TEST_F(ArchiveVerbs, NeedADescriptorAndNothingElseTakesOne) {
-  ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, ""}).exit_code, ExitCode::kDone);
+  ASSERT_EQ(ask(SnapshotRequest{"v1.0.0", false, "", false}).exit_code, ExitCode::kDone);
   EXPECT_EQ(ask(ExportRequest{"v1.0.0"}).exit_code, ExitCode::kUsage);
   EXPECT_EQ(ask(ImportRequest{}).exit_code, ExitCode::kUsage);
   const auto null = Descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC));

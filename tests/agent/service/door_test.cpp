@@ -15,7 +15,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST_F(DoorTest, RecordsAReleaseAndTakesTheHostBackToIt) {
-  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
+  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "", false})).exit_code,
             ExitCode::kDone);
   tree_.write("etc/app/app.conf", "broken");
   RollbackRequest back;
@@ -29,10 +29,10 @@ TEST_F(DoorTest, RecordsAReleaseAndTakesTheHostBackToIt) {
 
 TEST_F(DoorTest, AGitReferenceThatIsNoneIsRefused) {
   for (const char* const bad : {"--upload-pack=x", "two words", "a\nb"}) {
-    const End end = asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, bad}));
+    const End end = asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, bad, false}));
     EXPECT_EQ(end.exit_code, ExitCode::kUsage) << bad;
   }
-  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "3f2a90c1"})).exit_code,
+  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "3f2a90c1", false})).exit_code,
             ExitCode::kDone);
 }
 
@@ -40,7 +40,7 @@ TEST_F(DoorTest, StatusFollowsTheHistoryAndTheStoresDamage) {
   EXPECT_EQ(status_of(*host_, "none").release, "");
   for (const char* const release : {"v1.0.0", "v1.1.0"}) {
     tree_.write("etc/app/app.conf", release);
-    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, ""})).exit_code,
+    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, "", false})).exit_code,
               ExitCode::kDone);
     EXPECT_EQ(status_of(*host_, "none").release, release);
   }
@@ -51,7 +51,7 @@ TEST_F(DoorTest, StatusFollowsTheHistoryAndTheStoresDamage) {
 }
 
 TEST_F(DoorTest, PreviousIsTheReleaseThatWasLeftUnrecorded) {
-  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
+  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "", false})).exit_code,
             ExitCode::kDone);
   tree_.write("etc/app/app.conf", "a deploy that nobody recorded");
   RollbackRequest previous;
@@ -103,7 +103,7 @@ TEST_F(DoorTest, AnswersStatusWhileTheRunThreadIsBusy) {
 
 TEST_F(DoorTest, RefusesLabelsThatNameNoVersion) {
   for (const char* label : {"latest", "v2.4", "20240520", ""}) {
-    const End end = asked_by(kRoot, command(SnapshotRequest{label, false, ""}));
+    const End end = asked_by(kRoot, command(SnapshotRequest{label, false, "", false}));
     EXPECT_EQ(end.exit_code, ExitCode::kUsage) << label;
   }
   EXPECT_TRUE(snapshots_.revisions().value().empty());
@@ -116,7 +116,7 @@ TEST_F(DoorTest, ARunTellsALongPlanInPartAndPlanTellsItWhole) {
   std::filesystem::create_directories(many);
   for (std::size_t i = 0; i < links; ++i)
     std::filesystem::create_symlink("nowhere", many / std::to_string(i));
-  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, ""})).exit_code,
+  ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{"v1.0.0", false, "", false})).exit_code,
             ExitCode::kDone);
   std::filesystem::remove_all(many);
 

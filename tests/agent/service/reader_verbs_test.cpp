@@ -39,7 +39,7 @@ class ReaderVerbs : public DoorTest {
   }
   static End end_of(const std::vector<ReplyBody>& bodies) { return std::get<End>(bodies.back()); }
   void record(const std::string& release) {
-    const auto end = end_of(answers(SnapshotRequest{release, false, "3f2a90c1"}));
+    const auto end = end_of(answers(SnapshotRequest{release, false, "3f2a90c1", false}));
     ASSERT_EQ(end.exit_code, ExitCode::kDone) << (end.error ? end.error->message : "");
   }
   // What differs at `path`; asks for a diff from v1.0.0 to now.
@@ -69,6 +69,51 @@ TEST_F(ReaderVerbs, ShowBeginsWithTheReleaseAndItsSize) {
   ASSERT_EQ(resources.size(), 1U);
   EXPECT_EQ(resources[0].files, 2U);
   EXPECT_TRUE(only<PathItem>(bodies).empty());
+}
+
+TEST_F(ReaderVerbs, ADryRunOfASnapshotSaysWhatWouldBeRecordedAndStoresNothing) {
+  record("v1.0.0");
+  const auto version = snapshots_.version();
+  const auto dry = [&](const std::string& release) {
+    return answers(SnapshotRequest{release, false, "", true});
+  };
+  const auto said = [&](const std::vector<ReplyBody>& bodies) {
+    EXPECT_EQ(end_of(bodies).exit_code, ExitCode::kDone);
+    EXPECT_FALSE(end_of(bodies).changed);
+    const auto item = only<RevisionItem>(bodies).at(0);
+    return item.status.revision.name.str() + ", " + std::to_string(item.files) + " of " +
+           std::to_string(item.bytes) + ": " + only<Line>(bodies).back().text;
+  };
+  EXPECT_EQ(said(dry("v1.0.0")),
+            "v1.0.0, 1 of 3: dry run: v1.0.0 is recorded already with exactly this content");
+  EXPECT_EQ(said(dry("v2.0.0")),
+            "v2.0.0, 1 of 3: dry run: nothing was stored; v2.0.0 would have the content of v1.0.0");
+  tree_.write("etc/app/b", "12345");
+  EXPECT_EQ(said(dry("v1.0.0")),
+            "v1.0.0@2, 2 of 8: dry run: nothing was stored; v1.0.0@2 would be new");
+  EXPECT_EQ(snapshots_.version(), version);
+  EXPECT_FALSE(blobs_.has(sha256("12345")).value());
+  (void)database_->note_damage(Table::kBlobs, "a", "content a is damaged");
+  EXPECT_THAT(end_of(dry("v2.0.0")).error->message, HasSubstr("content a is damaged"));
+}
+
+TEST_F(ReaderVerbs, ADryRunOfADeploySaysWhatWouldHappenAndHoldsNothing) {
+  record("v1.0.0");
+  const auto version = snapshots_.version();
+  DeployBeginRequest request;
+  request.label = "v2.0.0";
+  request.dry_run = true;
+  const auto bodies = answers(request);
+  EXPECT_EQ(end_of(bodies).exit_code, ExitCode::kDone);
+  EXPECT_FALSE(end_of(bodies).changed);
+  const auto lines = only<Line>(bodies);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_THAT(lines[0].text, HasSubstr("1 files"));
+  EXPECT_THAT(lines[1].text, HasSubstr("recorded as v2.0.0, anything else is taken back"));
+  EXPECT_FALSE(host_->deploys.open());
+  EXPECT_FALSE(host_->engine.holder());
+  EXPECT_EQ(snapshots_.version(), version);
+  EXPECT_TRUE(runs_.list(0).value().empty());
 }
 
 TEST_F(ReaderVerbs, ShowTreeListsEverythingThatWasThere) {

@@ -14,7 +14,7 @@ class RetentionVerbs : public DoorTest {
  protected:
   void snapshot(const std::string& release, const std::string& content) {
     tree_.write("etc/app/app.conf", content);
-    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, ""})).exit_code,
+    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, "", false})).exit_code,
               ExitCode::kDone);
   }
   End mark(MarkChange change, const std::string& release, const std::string& why = "") {

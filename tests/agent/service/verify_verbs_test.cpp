@@ -22,7 +22,7 @@ class VerifyTest : public DoorTest {
 
   void record(const std::string& release, const std::string& content) {
     tree_.write("etc/app/app.conf", content);
-    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, ""})).exit_code,
+    ASSERT_EQ(asked_by(kRoot, command(SnapshotRequest{release, false, "", false})).exit_code,
               ExitCode::kDone);
   }
   End verify(const VerifyRequest& request) {
@@ -95,7 +95,7 @@ TEST_F(VerifyTest, DamageIsNamedWithEveryReleaseAndMakesTheHostDegraded) {
   EXPECT_THAT(status_of(*host_, "none").store, StartsWith("degraded: "));
   EXPECT_EQ(health_of(*host_).verdict, Verdict::kDegraded);
   EXPECT_EQ(health_of(*host_).probes.back().name, "store");
-  EXPECT_NE(asked_by(kRoot, command(SnapshotRequest{"v2.0.0", false, ""})).exit_code,
+  EXPECT_NE(asked_by(kRoot, command(SnapshotRequest{"v2.0.0", false, "", false})).exit_code,
             ExitCode::kDone);
 }
 
@@ -195,7 +195,7 @@ TEST_F(DamagedStoreTest, IsSaidAndTakesNothingNew) {
   EXPECT_THAT(status_of(*host_, "none").store, StartsWith("degraded: "));
   EXPECT_EQ(status_of(*host_, "none").release, "v1.1.0");
   EXPECT_EQ(health_of(*host_).verdict, Verdict::kDegraded);
-  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v2.0.0", false, ""})).exit_code,
+  EXPECT_EQ(asked_by(kRoot, command(SnapshotRequest{"v2.0.0", false, "", false})).exit_code,
             ExitCode::kRefused);
   EXPECT_EQ(verify(all(true)).exit_code, ExitCode::kRefused);
   EXPECT_EQ(verify(all()).exit_code, ExitCode::kInconsistent);
@@ -240,7 +240,7 @@ TEST_F(UnreadableStoreTest, EveryVerbOfTheStoreSaysWhyAndTheRestAnswers) {
   EXPECT_EQ(asked_by(kRoot, command(HealthRequest{})).exit_code, ExitCode::kDone);
   for (const CommandBody& body :
        {CommandBody(HistoryRequest{}), CommandBody(ShowRequest{"v1.0.0", false}),
-        CommandBody(SnapshotRequest{"v2.0.0", false, ""}), CommandBody(release("v1.0.0")),
+        CommandBody(SnapshotRequest{"v2.0.0", false, "", false}), CommandBody(release("v1.0.0")),
         CommandBody(all())}) {
     const End refused = asked_by(kRoot, command(body));
     EXPECT_NE(refused.exit_code, ExitCode::kDone);

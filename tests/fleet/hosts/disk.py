@@ -2,6 +2,8 @@
 """Directory trees that may hold mounts: removing them never reaches another file system."""
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 from .errors import FleetError
 from .process import run
@@ -67,6 +69,15 @@ def mount_overlay(lower, folder, target):
         (folder / part).mkdir()
     options = f"lowerdir={lower},upperdir={folder}/upper,workdir={folder}/work"
     run("mount", "-t", "overlay", "rollbackctl-fleet", "-o", options, target)
+
+
+def mount_disk(folder, size):
+    """An ext4 of its own over `folder`, for hosts whose disk is to be full. The image is gone with the mount."""
+    with tempfile.TemporaryDirectory(prefix="disk-", dir=folder.parent) as beside:
+        image = Path(beside) / "image"
+        run("truncate", "-s", size, "--", image)
+        run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1", image)
+        run("mount", "-o", "loop,noinit_itable", image, folder)
 
 
 def require_space(path, needed, what):

@@ -19,7 +19,7 @@ import uuid
 from pathlib import Path
 
 from . import cgroups
-from .disk import mounts_below, overlay_root, plain_root, remove_tree, require_space, write_file
+from .disk import mount_disk, mounts_below, overlay_root, plain_root, remove_tree, require_space, write_file
 from .errors import FleetError, require_programs, require_root
 from .image import base_image, cache_dir, layer_image, talk
 from .machine import Machine
@@ -88,14 +88,17 @@ class Fleet:
 
     # -- up and down
 
-    def up(self, count, debs=None, coordinator=False, overlay=False, fresh=False):
-        """Boots coord (when asked for) and web1..webN. A fleet of the same making is kept, another replaced."""
+    def up(self, count, debs=None, coordinator=False, overlay=False, fresh=False, disk=0):
+        """Boots coord (when asked for) and web1..webN. A fleet of the same making is kept, another replaced.
+
+        With `disk`, their root directories share an ext4 of that many bytes.
+        """
         hosts = (["coord"] if coordinator else []) + [f"web{i}" for i in range(1, count + 1)]
         with self.locked():
             base = base_image()
             layers = {role: layer_image(base, role, debs) if debs else base for role in self._roles(hosts)}
             images = {host: str(layers["coord" if host == "coord" else "web"]) for host in hosts}
-            wanted = {"hosts": hosts, "images": images, "overlay": overlay}
+            wanted = {"hosts": hosts, "images": images, "overlay": overlay, "disk": disk}
             try:
                 if fresh or self.spec() != wanted:
                     self.wipe()
@@ -114,6 +117,8 @@ class Fleet:
         require_space(self.roots.parent.parent, HOST_BYTES * len(wanted["hosts"]), "the hosts' root directories")
         self.state.mkdir(mode=0o700, parents=True)
         self.roots.mkdir(mode=0o700, parents=True)
+        if wanted["disk"]:
+            mount_disk(self.roots, wanted["disk"])
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda host: self._make_root(host, wanted), wanted["hosts"]))
         self.network.up(wanted["hosts"])
