@@ -91,8 +91,10 @@ void run_deploy(Session& session, const HowToDeploy& how) {
     (void)refuse(session, command.error().message + "; nothing was changed");
     return;
   }
-  if (how.begin.dry_run)  // the command ends with `command`, which was never told to go
-    return ask_and_print(session, session.agent(), request_of(how));
+  if (how.begin.dry_run) {  // the command ends with `command`, which was never told to go
+    ask_and_print(session, session.agent(), request_of(how));
+    return;
+  }
   DeployBeginRequest request = request_of(how);
   request.pid = static_cast<std::uint32_t>(command->pid());
   const auto run = begin(session, request);
