@@ -77,6 +77,13 @@ Status OutlastingServices::daemon_reload(Duration) {
   return act("daemon-reload", [](Unit&) {});
 }
 
+Result<std::vector<std::string>> OutlastingServices::outdated_units(Duration) {
+  std::vector<std::string> outdated;
+  for (const auto& [name, unit] : units_)
+    if (unit.loaded != definition_of(unit)) outdated.push_back(name);
+  return outdated;
+}
+
 Result<std::vector<std::string>> OutlastingServices::log_tail(const std::string&, std::size_t) {
   return std::vector<std::string>{};
 }

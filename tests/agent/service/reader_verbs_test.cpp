@@ -113,7 +113,7 @@ TEST_F(ReaderVerbs, ADryRunOfADeploySaysWhatWouldHappenAndHoldsNothing) {
   EXPECT_FALSE(host_->deploys.open());
   EXPECT_FALSE(host_->engine.holder());
   EXPECT_EQ(snapshots_.version(), version);
-  EXPECT_TRUE(runs_.list(0).value().empty());
+  EXPECT_TRUE(runs_.newest(0).value().empty());
 }
 
 TEST_F(ReaderVerbs, ShowTreeListsEverythingThatWasThere) {
