@@ -130,6 +130,7 @@ Status parse_identity(const YamlNode& root, AgentOptions& parsed) {
   if (coordinators) {
     ROLLBACK_ASSIGN(parsed.coordinators, coordinators_of(*coordinators));
   }
+  ROLLBACK_ASSIGN(parsed.witnesses, options::find_list(root, "witnesses", check_host_port));
   ROLLBACK_ASSIGN(const auto labels, root.find("labels"));
   if (labels) {
     ROLLBACK_ASSIGN(parsed.labels, labels_of(*labels));
@@ -170,9 +171,9 @@ Status parse_work(const YamlNode& root, AgentOptions& parsed) {
 
 Result<AgentOptions> AgentOptions::parse(std::string_view yaml, const std::string& file_name) {
   ROLLBACK_ASSIGN(const auto root, YamlNode::parse(yaml, file_name));
-  ROLLBACK_TRY(
-      root.expect_keys({"coordinators", "fleet", "name", "labels", "resources", "health", "gate",
-                        "operators_group", "max_removals", "facts", "hooks", "retention"}));
+  ROLLBACK_TRY(root.expect_keys({"coordinators", "witnesses", "fleet", "name", "labels",
+                                 "resources", "health", "gate", "operators_group", "max_removals",
+                                 "facts", "hooks", "retention"}));
   ROLLBACK_TRY(options::refuse_unsupported(root, {"hooks"}));
   AgentOptions parsed;
   ROLLBACK_TRY(parse_identity(root, parsed));

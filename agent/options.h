@@ -51,6 +51,7 @@ struct AgentOptions {
   std::string fleet;  // "" accepts the first coordinator's; else it must be the same
   std::string name;   // of the host; "" is the machine's host name
   std::vector<CoordinatorOption> coordinators;
+  std::vector<std::string> witnesses;  // "10.0.0.9:22": who answers as long as the network works
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<ResourceSpec> resources;
   std::vector<ProbeSpec> health;

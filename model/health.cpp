@@ -13,6 +13,8 @@ std::string_view to_string(ProbeKind kind) noexcept {
       return "unit";
     case ProbeKind::kExec:
       return "exec";
+    case ProbeKind::kReach:
+      return "reach";
   }
   return "unknown";
 }

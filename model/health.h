@@ -10,7 +10,9 @@
 
 namespace rollback {
 
-enum class ProbeKind { kHttp = 1, kTcp = 2, kUnit = 3, kExec = 4 };
+// kReach: green when the machine answers at all, be it that it refuses the connection. Not for
+// agent.yaml: it tells something of the network, nothing of a service.
+enum class ProbeKind { kHttp = 1, kTcp = 2, kUnit = 3, kExec = 4, kReach = 5 };
 std::string_view to_string(ProbeKind kind) noexcept;
 
 struct ProbeSpec {

@@ -68,6 +68,7 @@ struct RolloutPolicy {
   ShortfallPolicy missing = ShortfallPolicy::kFail;
   ShortfallPolicy offline = ShortfallPolicy::kFail;
   Duration timeout = std::chrono::minutes(5);  // of the whole run
+  Duration confirm{};  // a host that reaches nobody for so long goes back; 0: it does not
 };
 
 struct RolloutHost {

@@ -92,6 +92,7 @@ void write_body(Body to, const rollback::PrepareRequest& from) {
   put(request, &PrepareRequest::Builder::setTo, from.to);
   request.setLeaseNs(from.lease.count());
   request.setTimeoutNs(from.timeout.count());
+  request.setConfirmNs(from.confirm.count());
 }
 void write_body(Body to, const rollback::CommitRequest& from) {
   auto request = to.initCommit();

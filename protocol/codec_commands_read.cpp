@@ -37,8 +37,8 @@ rollback::UndoRequest read_request(UndoRequest::Reader from) {
 }
 
 rollback::DeployBeginRequest read_request(DeployBeginRequest::Reader from) {
-  return {str(from.getLabel()), str(from.getGitRef()), from.getPid(), Duration(from.getTimeoutNs()),
-          from.getUndo(), from.getDryRun()};
+  return {str(from.getLabel()),          str(from.getGitRef()), from.getPid(),
+          Duration(from.getTimeoutNs()), from.getUndo(),        from.getDryRun()};
 }
 
 rollback::DeployEndRequest read_request(DeployEndRequest::Reader from) {
@@ -47,7 +47,7 @@ rollback::DeployEndRequest read_request(DeployEndRequest::Reader from) {
 
 rollback::PrepareRequest read_request(PrepareRequest::Reader from) {
   return {read_id<RunId>(from.getRun()), str(from.getTo()), Duration(from.getLeaseNs()),
-          Duration(from.getTimeoutNs())};
+          Duration(from.getTimeoutNs()), Duration(from.getConfirmNs())};
 }
 
 rollback::FleetRelayRequest read_request(FleetRelayRequest::Reader from) {

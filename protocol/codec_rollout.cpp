@@ -46,6 +46,7 @@ void write(RolloutPolicy::Builder to, const rollback::RolloutPolicy& from) {
   to.setMissing(number_of(from.missing));
   to.setOffline(number_of(from.offline));
   to.setTimeoutNs(from.timeout.count());
+  to.setConfirmNs(from.confirm.count());
 }
 
 rollback::RolloutPolicy read(RolloutPolicy::Reader from) {
@@ -56,7 +57,8 @@ rollback::RolloutPolicy read(RolloutPolicy::Reader from) {
           known<ShortfallPolicy>(from.getUnready()),
           known<ShortfallPolicy>(from.getMissing()),
           known<ShortfallPolicy>(from.getOffline()),
-          Duration(from.getTimeoutNs())};
+          Duration(from.getTimeoutNs()),
+          Duration(from.getConfirmNs())};
 }
 
 void write(RolloutHost::Builder to, const rollback::RolloutHost& from) {

@@ -91,6 +91,7 @@ struct PrepareRequest {
   std::string to;  // a revision; "run:ID" takes a host back to where that run began
   Duration lease = std::chrono::minutes(15);
   Duration timeout = std::chrono::minutes(5);
+  Duration confirm{};  // taken back unless a coordinator or witness is reached within it; 0: no
 };
 struct CommitRequest {
   RunId run;

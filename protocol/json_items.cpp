@@ -70,7 +70,8 @@ Json policy(const RolloutPolicy& policy) {
           {"unready", shortfall(policy.unready)},
           {"missing", shortfall(policy.missing)},
           {"offline", shortfall(policy.offline)},
-          {"timeout_s", seconds(policy.timeout)}};
+          {"timeout_s", seconds(policy.timeout)},
+          {"confirm_timeout_s", seconds(policy.confirm)}};
 }
 
 }  // namespace

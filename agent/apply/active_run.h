@@ -60,6 +60,12 @@ class RunBudget {
   BootTime end_;
 };
 
+// Without a window a run needs no confirmation.
+struct ConfirmOrder {
+  Duration window{};
+  bool by_contact = false;  // with a coordinator or witness
+};
+
 struct ActiveRun {
   RunLock lock;
   Journal journal;
@@ -73,7 +79,7 @@ struct ActiveRun {
   std::vector<ProbeResult> baseline;
   std::uint64_t events = 0;  // number of the last one
   RunBudget budget;
-  Duration confirm{};
+  ConfirmOrder confirm;
   std::optional<BootTime> lease_end;
 };
 

@@ -122,10 +122,11 @@ class Execution {
   }
 
   Status confirm() {
-    if (run_.confirm <= Duration::zero()) return {};
-    ROLLBACK_TRY(begin_confirmation(deps_, run_.journal, run_.confirm, false));
-    ROLLBACK_TRY(advance(RunPhase::kConfirming, confirmation_text(run_.confirm, record_.id)));
-    return await_confirmation(deps_, log_, record_.id, deps_.clock.boot() + run_.confirm);
+    if (run_.confirm.window <= Duration::zero()) return {};
+    ROLLBACK_ASSIGN(const auto waiting, begin_confirmation(deps_, run_.journal, run_.confirm));
+    ROLLBACK_TRY(advance(RunPhase::kConfirming,
+                         confirmation_text(waiting, run_.confirm.window, record_.id)));
+    return await_confirmation(deps_, log_, record_.id, waiting);
   }
 
   void succeed() {

@@ -246,6 +246,7 @@ void io_confirm(Io& io, Confirm& confirm) {
   io_field(io, confirm.until);
   io_field(io, confirm.boot_id);
   io_field(io, confirm.rebooted);
+  io_field(io, confirm.by_contact);
 }
 
 template <typename Body>

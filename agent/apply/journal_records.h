@@ -70,6 +70,7 @@ struct JournalConfirm {
   BootTime until;  // of the boot `boot_id`
   std::string boot_id;
   bool rebooted = false;
+  bool by_contact = false;  // a coordinator or witness that is reached confirms it
   bool operator==(const JournalConfirm&) const = default;
 };
 

@@ -96,7 +96,8 @@ class Preparer {
     result.run.emplace(ActiveRun{
         std::move(lock), std::move(journal), std::move(stages), record_, *std::move(intent),
         std::move(comparison.origin), std::move(comparison.target), std::move(comparison.kept),
-        comparison.target_was_red, std::move(baseline_), 0, budget_, order_.confirm, std::nullopt});
+        comparison.target_was_red, std::move(baseline_), 0, budget_,
+        ConfirmOrder{order_.confirm, order_.lease > Duration::zero()}, std::nullopt});
     return finished(std::move(result), std::move(comparison));
   }
 

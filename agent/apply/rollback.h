@@ -4,6 +4,7 @@
 // a time; the journal makes that durable.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,10 @@ class RunListener {
   virtual void on_event(const RunId& run, const RunEvent& event) = 0;
   // Waits until `until` or an abort; true means abort. Between phases it is asked with until = now.
   virtual bool wait(BootTime until) = 0;
-  // Waits until somebody confirms the run (true), or until `until` or an abort.
-  virtual bool wait_confirmed(const RunId& /*run*/, BootTime until) {
+  // Waits until somebody confirms the run (true), or until `until` or an abort. `contact`, if any,
+  // is asked again and again, and confirms it too.
+  virtual bool wait_confirmed(const RunId& /*run*/, BootTime until,
+                              const std::function<bool()>& /*contact*/) {
     (void)wait(until);
     return false;
   }
@@ -66,7 +69,8 @@ struct PrepareOrder {
   Duration lease{};                            // 0: none, commit follows at once
   bool accept_removals = false;
   bool dry_run = false;  // plan and preflight; nothing stays behind, no lock is kept
-  Duration confirm{};    // after the gate: taken back unless it is confirmed in time; 0: no
+  Duration confirm{};    // after the gate: taken back unless it is confirmed in time; 0: no. With
+                         // a lease, that a coordinator or witness is reached confirms it
   RunId within;          // the deploy that it takes back; none usually
   Digest plan{};         // only this one is carried out; none: whatever it is now
   DriftPolicy drift = DriftPolicy::kOverwrite;

@@ -51,7 +51,8 @@ void ask_program(const ProbeSpec& spec, ProgramRunner& programs, ProbeResult& re
 }
 
 bool is_web(const ProbeSpec& spec) {
-  return spec.kind == ProbeKind::kHttp || spec.kind == ProbeKind::kTcp;
+  return spec.kind == ProbeKind::kHttp || spec.kind == ProbeKind::kTcp ||
+         spec.kind == ProbeKind::kReach;
 }
 
 }  // namespace

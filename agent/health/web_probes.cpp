@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 #include <string_view>
 
@@ -47,10 +48,12 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
   return question.body_full ? 0 : bytes;
 }
 
+bool only_connects(const ProbeSpec& spec) { return spec.kind != ProbeKind::kHttp; }
+
 bool set_up(Question& question) {
   const ProbeSpec& spec = *question.spec;
   CURL* easy = question.easy.get();
-  const std::string url = spec.kind == ProbeKind::kTcp ? "http://" + spec.target : spec.target;
+  const std::string url = only_connects(spec) ? "http://" + spec.target : spec.target;
   const long timeout = std::max<long>(
       static_cast<long>(
           std::chrono::duration_cast<std::chrono::milliseconds>(spec.timeout).count()),
@@ -74,7 +77,7 @@ bool set_up(Question& question) {
   set(CURLOPT_FORBID_REUSE, 1L);
   set(CURLOPT_WRITEFUNCTION, take_body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&question));
-  if (spec.kind == ProbeKind::kTcp) set(CURLOPT_CONNECT_ONLY, 1L);
+  if (only_connects(spec)) set(CURLOPT_CONNECT_ONLY, 1L);
   question.code = code;
   return code == CURLE_OK;
 }
@@ -139,18 +142,27 @@ void judge_http(const Question& question, ProbeResult& result) {
                                  spec.expect_body);
 }
 
+bool was_refused(const Question& question) {
+  long number = 0;
+  (void)curl_easy_getinfo(question.easy.get(), CURLINFO_OS_ERRNO, &number);
+  return question.code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED;
+}
+
 ProbeResult judge(const Question& question) {
   const ProbeSpec& spec = *question.spec;
   ProbeResult result{spec.name, false, spec.required, "", question.took};
-  if (spec.kind == ProbeKind::kTcp && !is_host_and_port(spec.target)) {
+  if (only_connects(spec) && !is_host_and_port(spec.target)) {
     result.answer = "'" + spec.target + "' is not host:port";
   } else if (!question.done) {
     result.answer = "not asked: " + failure_text(question);
   } else if (spec.kind == ProbeKind::kHttp) {
     judge_http(question, result);
+  } else if (question.code == CURLE_OK) {
+    result.green = true;
+    result.answer = "connected";
   } else {
-    result.green = question.code == CURLE_OK;
-    result.answer = result.green ? "connected" : failure_text(question);
+    result.green = spec.kind == ProbeKind::kReach && was_refused(question);
+    result.answer = failure_text(question);
   }
   result.answer = printable_line(result.answer, kMaxAnswer);
   return result;
@@ -166,7 +178,7 @@ std::vector<ProbeResult> ask_web(const std::vector<ProbeSpec>& specs, const Cloc
     auto& question = *questions.emplace_back(std::make_unique<Question>());
     question.spec = &spec;
     question.code = library;
-    if (spec.kind == ProbeKind::kTcp && !is_host_and_port(spec.target)) continue;
+    if (only_connects(spec) && !is_host_and_port(spec.target)) continue;
     question.easy.reset(curl_easy_init());
     if (library != CURLE_OK || !question.easy || !multi || !set_up(question)) continue;
     (void)curl_multi_add_handle(multi.get(), question.easy.get());  // else it stays "not asked"

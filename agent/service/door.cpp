@@ -32,6 +32,12 @@ Status check_descriptor(const CommandBody& body, const Descriptor& descriptor) {
                           : "' takes no descriptor"));
 }
 
+Status check_confirm(Duration window) {
+  if (window >= Duration::zero() && window <= kLongestConfirm) return {};
+  return fail(ErrorCode::kInvalid,
+              "--confirm-timeout is at most " + format_duration(kLongestConfirm));
+}
+
 }  // namespace
 
 Door::Door(Host& host, Outbox& outbox, std::function<std::string()> link_state)
@@ -232,10 +238,8 @@ void Door::serve(const ConfigCheckRequest&, const Call& call) {
 }
 
 void Door::serve(const RollbackRequest& r, const Call& call) {
-  if (r.confirm < Duration::zero() || r.confirm > kLongestConfirm)
-    return call.stream->fail(ExitCode::kUsage,
-                             Error{ErrorCode::kInvalid, "--confirm-timeout is at most " +
-                                                            format_duration(kLongestConfirm)});
+  if (const auto window = check_confirm(r.confirm); !window)
+    return call.stream->fail(ExitCode::kUsage, window.error());
   on_run_thread("a rollback to " + r.to + call.by, r.timeout + r.confirm + kBeyondTimeout,
                 call.stream,
                 [&host = host_, r, call] { rollback_verb(host, r, call.asked, call.stream); });
@@ -277,7 +281,9 @@ void Door::serve(const DeployEndRequest& r, const Call& call) {
 }
 
 void Door::serve(const PrepareRequest& r, const Call& call) {
-  prepared_timeout_ = r.timeout;
+  if (const auto window = check_confirm(r.confirm); !window)
+    return call.stream->fail(ExitCode::kRefused, window.error());
+  prepared_timeout_ = r.timeout + r.confirm;
   on_run_thread("run " + r.run.str() + call.by, r.timeout + kBeyondTimeout, call.stream,
                 [&host = host_, r, call] { prepare_verb(host, r, call.asked, *call.stream); });
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/service/run_hub.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace rollback {
+
+namespace {
+
+constexpr Duration kBetweenContacts = std::chrono::seconds(1);
+
+}  // namespace
 
 void RunHub::begin(const RunId& run, StreamPtr stream) {
   const std::lock_guard lock(mutex_);
@@ -83,13 +90,23 @@ Result<RunId> RunHub::confirm(const std::string& prefix) {
   return run;
 }
 
-bool RunHub::wait_confirmed(const RunId& run, BootTime until) {
+bool RunHub::wait_confirmed(const RunId& run, BootTime until,
+                            const std::function<bool()>& contact) {
   std::unique_lock lock(mutex_);
   unconfirmed_ = run;
   running_ = run;  // also one that an agent before this one began
-  const auto left = until - clock_.boot();
-  if (left.count() > 0)
-    aborted_changed_.wait_for(lock, left, [this] { return aborted_ || !unconfirmed_; });
+  while (unconfirmed_ && !aborted_) {
+    const Duration left = until - clock_.boot();
+    if (left.count() <= 0) break;
+    if (contact) {
+      lock.unlock();
+      const bool met = contact();
+      lock.lock();
+      if (met) unconfirmed_.reset();
+    }
+    aborted_changed_.wait_for(lock, contact ? std::min(left, kBetweenContacts) : left,
+                              [this] { return aborted_ || !unconfirmed_; });
+  }
   const bool confirmed = !unconfirmed_;
   unconfirmed_.reset();
   return confirmed;

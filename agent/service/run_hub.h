@@ -39,7 +39,8 @@ class RunHub final : public RunListener {
   // RunListener, called from the run thread.
   void on_event(const RunId& run, const RunEvent& event) override;
   bool wait(BootTime until) override;
-  bool wait_confirmed(const RunId& run, BootTime until) override;
+  bool wait_confirmed(const RunId& run, BootTime until,
+                      const std::function<bool()>& contact) override;
 
  private:
   struct Watcher {

@@ -153,6 +153,7 @@ void prepare_verb(Host& host, const PrepareRequest& request, const Asked& asked,
   order.reason = asked.reason;
   order.timeout = request.timeout;
   order.lease = request.lease;
+  order.confirm = request.confirm;
   const auto prepared = host.engine.prepare(order, host.hub);
   if (!prepared) return stream.fail(exit_code_of(prepared.error()), prepared.error());
   stream.send(Prepared{prepared->run, prepared->plan_digest, !prepared->plan.empty(),

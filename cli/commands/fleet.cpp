@@ -84,6 +84,8 @@ void add_policy(CLI::App& command, RolloutPolicy& policy) {
   add_parsed(command, "--offline", policy.offline, parse_shortfall, "fail|skip",
              "Hosts that do not answer (default fail)");
   add_duration(command, "--timeout", policy.timeout, "Budget of the whole run (default 5m)");
+  add_duration(command, "--confirm-timeout", policy.confirm,
+               "A host that reaches no coordinator or witness for so long goes back again");
 }
 
 void run_fleet_rollback(Session& session, const FleetRollbackRequest& request) {

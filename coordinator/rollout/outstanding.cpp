@@ -32,7 +32,7 @@ std::optional<WallTime> next_deadline(const RolloutRecord& state, WallTime now) 
     return std::nullopt;
   if (state.next_wave.ns != 0 && state.next_wave > now) return state.next_wave;
   const WallTime deadline = state.budget_begin() + state.policy.timeout;
-  return now > deadline ? deadline + kAnswerGrace + kTick : deadline + kTick;
+  return (now > deadline ? answer_deadline(state) : deadline) + kTick;
 }
 
 }  // namespace rollback

@@ -49,6 +49,11 @@ bool is_left_out(const RolloutHost& host) {
 
 }  // namespace
 
+WallTime answer_deadline(const RolloutRecord& state) {
+  constexpr Duration kGrace = std::chrono::minutes(2);
+  return state.budget_begin() + state.policy.timeout + state.policy.confirm + kGrace;
+}
+
 bool is_asked(const RolloutHost& host) {
   return host.phase == HostPhase::kPreparing || host.phase == HostPhase::kWaiting;
 }

@@ -13,8 +13,9 @@ namespace rollback {
 
 inline constexpr std::string_view kTimeIsUp = "the run's time was up before its turn came";
 
-// A host that was told to go and never answers is given this long after the run's time is up.
-inline constexpr Duration kAnswerGrace = std::chrono::minutes(2);
+// When a host that was told to go and never answers is given up: beyond the run's time, and the
+// time in which it goes back by itself.
+[[nodiscard]] WallTime answer_deadline(const RolloutRecord& state);
 
 // It was asked, or is about to be asked, to prepare.
 [[nodiscard]] bool is_asked(const RolloutHost& host);

@@ -211,7 +211,7 @@ void Machine::on(const ev::Tick&) {
   }
   if (state().state != RolloutState::kWaving && state().state != RolloutState::kUndoing) return;
   if (timed_out()) release(HostPhase::kPreparing, std::string(kTimeIsUp));
-  if (now_ - state().budget_begin() > state().policy.timeout + kAnswerGrace)
+  if (now_ > answer_deadline(state()))
     for (auto& host : state().hosts)
       if (host.phase == HostPhase::kCommitting || host.phase == HostPhase::kUndoing)
         set(host, HostPhase::kUnknown,

@@ -81,10 +81,12 @@ void Runner::send(const TaskKey& key, Task& task, BootTime now) {
 
 CommandBody Runner::body_of(const TaskKey& key, const Task& task) const {
   const bool is_active = active_ && active_->id == key.first;
-  const Duration timeout = is_active ? active_->policy.timeout : RolloutPolicy().timeout;
+  const RolloutPolicy& policy = is_active ? active_->policy : RolloutPolicy();
+  const Duration timeout = policy.timeout;
   switch (task.work) {
     case Work::kPrepare:
-      return PrepareRequest{key.first, is_active ? active_->to : "", kLease, timeout};
+      return PrepareRequest{key.first, is_active ? active_->to : "", kLease, timeout,
+                            policy.confirm};
     case Work::kCommit:
       return CommitRequest{key.first, task.plan_digest};
     case Work::kUndo:

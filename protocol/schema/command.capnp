@@ -100,6 +100,7 @@ struct PrepareRequest {
   to @1 :Text;
   leaseNs @2 :Int64;
   timeoutNs @3 :Int64;
+  confirmNs @4 :Int64;
 }
 struct CommitRequest {
   run @0 :Data;

@@ -169,6 +169,7 @@ struct RolloutPolicy {
   missing @5 :UInt16;
   offline @6 :UInt16;
   timeoutNs @7 :Int64;
+  confirmNs @8 :Int64;
 }
 
 # Kept small: one of these is written per host and change of phase.

@@ -57,6 +57,19 @@ TEST(RolloutTime, AHostThatNeverAnswersItsCommitIsUnknown) {
   EXPECT_EQ(run.exit(), ExitCode::kTimedOut);
 }
 
+TEST(RolloutTime, AHostThatMayGoBackByItselfIsGivenTheTimeForThat) {
+  auto policy = one_by_one(OnFailure::kStop);
+  policy.confirm = minutes(10);
+  Driven run(2, policy);
+  run.prepare_all();
+  run.pass(minutes(6));
+  EXPECT_EQ(next_deadline(run.state, run.now), run.now + minutes(11) + seconds(1));
+  run.pass(minutes(11));
+  EXPECT_EQ(run.phase(1), HostPhase::kCommitting);
+  run.pass(seconds(1));
+  EXPECT_EQ(run.phase(1), HostPhase::kUnknown);
+}
+
 TEST(RolloutTime, ALateAnswerCorrectsTheEnd) {
   Driven run(1, {});
   run.prepare_all();

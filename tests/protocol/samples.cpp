@@ -22,6 +22,7 @@ RolloutPolicy policy() {
   policy.missing = ShortfallPolicy::kSkip;
   policy.offline = ShortfallPolicy::kSkip;
   policy.timeout = seconds(123);
+  policy.confirm = seconds(45);
   return policy;
 }
 
@@ -221,7 +222,7 @@ std::vector<CommandBody> command_bodies() {
           RunWatchRequest{"0102", 17},
           RunAbortRequest{"0102"},
           ConfigCheckRequest{},
-          PrepareRequest{id<RunId>("run"), "v2.4.1", seconds(9), seconds(10)},
+          PrepareRequest{id<RunId>("run"), "v2.4.1", seconds(9), seconds(10), seconds(11)},
           CommitRequest{id<RunId>("run"), sha256("plan")},
           ForgetRequest{id<RunId>("run")},
           FleetRollbackRequest{"v2.4.1", hosts(), policy(), true},

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run that is taken back unless somebody confirms it in time.
+#include <set>
+
 #include "agent/apply/recovery.h"
 #include "tests/agent/apply/engine_fixture.h"
 
 namespace rollback {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr Duration kWindow = std::chrono::minutes(2);
 
@@ -16,6 +21,7 @@ class ConfirmTest : public RollbackTest {
   Result<RunRecord> roll_back_unless_confirmed() {
     asked_ = order("v1.0.0");
     asked_.confirm = kWindow;
+    asked_.lease = lease_;
     ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked_, watcher_));
     return engine_->commit(asked_.run, prepared.plan_digest, watcher_);
   }
@@ -36,6 +42,7 @@ class ConfirmTest : public RollbackTest {
     return **record;
   }
   PrepareOrder asked_;
+  Duration lease_{};
 };
 
 TEST_F(ConfirmTest, ConfirmedItStays) {
@@ -74,6 +81,84 @@ TEST_F(ConfirmTest, AbortedItIsTakenBackAtOnce) {
 TEST_F(ConfirmTest, WithoutATimeNobodyIsAsked) {
   ASSERT_TRUE(roll_back("v1.0.0"));
   EXPECT_FALSE(watcher_.asked_until);
+}
+
+// As a coordinator begins a run: with a lease.
+class ContactTest : public ConfirmTest {
+ protected:
+  void SetUp() override {
+    ConfirmTest::SetUp();
+    options_.coordinators = {{"tcp://10.0.0.1:7400", "tcp://10.0.0.1:7401", {}}};
+    options_.witnesses = {"10.0.0.9:22"};
+    prober_.reached = [this](const ProbeSpec& spec) {
+      asked_for_.insert(spec.target);
+      return reachable_.contains(spec.target);
+    };
+  }
+  Result<RunRecord> roll_back_unless_cut_off() {
+    lease_ = std::chrono::minutes(15);
+    return roll_back_unless_confirmed();
+  }
+  std::set<std::string> asked_for_;
+  std::set<std::string> reachable_;
+};
+
+TEST_F(ContactTest, WithAnyOfThemItStays) {
+  for (const std::string who : {"10.0.0.1:7400", "10.0.0.9:22"}) {
+    reachable_ = {who};
+    const auto began = clock_.boot();
+    const auto record = roll_back_unless_cut_off();
+    ASSERT_TRUE(record) << record.error().message;
+    EXPECT_EQ(record->outcome, RunOutcome::kSucceeded) << who;
+    EXPECT_LT(clock_.boot(), began + kWindow);
+    ASSERT_TRUE(roll_back("run:" + asked_.run.str()));
+  }
+  EXPECT_THAT(asked_for_, ElementsAre("10.0.0.1:7400", "10.0.0.9:22"));
+}
+
+TEST_F(ContactTest, MayComeLate) {
+  const auto until = clock_.boot() + kWindow;
+  prober_.reached = [&](const ProbeSpec&) {
+    return clock_.boot() > until - std::chrono::seconds(30);
+  };
+  const auto record = roll_back_unless_cut_off();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kSucceeded);
+}
+
+TEST_F(ContactTest, WithoutAnyItIsTakenBackAndSaysWhomItAsked) {
+  const auto record = roll_back_unless_cut_off();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_THAT(record->findings, Contains(AllOf(HasSubstr("reached nobody for 2m"),
+                                               HasSubstr("the coordinator tcp://10.0.0.1:7400"),
+                                               HasSubstr("the witness 10.0.0.9:22"))));
+  expect_two();
+  expect_clean();
+}
+
+TEST_F(ContactTest, SomebodyMayConfirmWithoutIt) {
+  watcher_.confirms = true;
+  const auto record = roll_back_unless_cut_off();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kSucceeded);
+}
+
+TEST_F(ContactTest, IsLookedForByTheNextAgentToo) {
+  lease_ = std::chrono::minutes(15);
+  die_waiting();
+  reachable_ = {"10.0.0.1:7400"};
+  EXPECT_EQ(start_again("boot 1").outcome, RunOutcome::kSucceeded);
+  expect_one();
+  expect_clean();
+}
+
+TEST_F(ContactTest, IsNoMatterOfARunThatSomebodyBegan) {
+  reachable_ = {"10.0.0.1:7400", "10.0.0.9:22"};
+  const auto record = roll_back_unless_confirmed();
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->outcome, RunOutcome::kRestored);
+  EXPECT_THAT(asked_for_, IsEmpty());
 }
 
 TEST_F(ConfirmTest, OutlivesTheAgentWithTheTimeItHad) {

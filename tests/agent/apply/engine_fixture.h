@@ -26,11 +26,15 @@ class FakeProber final : public Prober {
  public:
   std::vector<ProbeResult> round(const std::vector<ProbeSpec>& specs) override {
     std::vector<ProbeResult> results;
-    for (const auto& spec : specs)
-      results.push_back({spec.name, green(), spec.required, green() ? "HTTP 200" : "HTTP 502", {}});
+    for (const auto& spec : specs) {
+      const bool is_green = spec.kind == ProbeKind::kReach ? reached(spec) : green();
+      results.push_back(
+          {spec.name, is_green, spec.required, is_green ? "HTTP 200" : "HTTP 502", {}});
+    }
     return results;
   }
   std::function<bool()> green = [] { return true; };
+  std::function<bool(const ProbeSpec&)> reached = [](const ProbeSpec&) { return false; };
 };
 
 // Time passes while somebody waits. `crash_at`: leaves the run there as a crash would. `hear`: what
@@ -47,12 +51,14 @@ class Watcher final : public RunListener {
     if (until > clock_.boot()) clock_.advance(until - clock_.boot());
     return aborted;
   }
-  bool wait_confirmed(const RunId&, BootTime until) override {
+  bool wait_confirmed(const RunId&, BootTime until, const std::function<bool()>& contact) override {
     asked_until = until;
     if (dies_while_waiting) throw std::runtime_error("crash");
-    if (confirms) return true;
-    if (!aborted) (void)wait(until);
-    return false;
+    while (!confirms && !aborted && clock_.boot() < until) {
+      if (contact && contact()) return true;
+      (void)wait(contact ? clock_.boot() + std::chrono::seconds(1) : until);
+    }
+    return confirms;
   }
   std::vector<RunEvent> events;
   std::function<void(const RunEvent&)> hear;
@@ -106,8 +112,8 @@ class RollbackTest : public ::testing::Test {
     engine_ = std::make_unique<RollbackEngine>(deps(boot));
   }
   RunDeps deps(const std::string& boot = "boot 1") {
-    return {root_,     state_,    options_,  resources_, *snapshots_, *blobs_, *runs_,
-            readers_,  services_, programs_, prober_,    clock_,      random_, boot};
+    return {root_,    state_,    options_,  resources_, *snapshots_, *blobs_, *runs_,
+            readers_, services_, programs_, prober_,    clock_,      random_, boot};
   }
 
   HostState capture_now() {

@@ -80,7 +80,7 @@ TEST_F(JournalTest, KnowsUntilWhenARunMayBeConfirmed) {
   write_three();
   auto journal = Journal::reopen(state_);
   ASSERT_TRUE(journal);
-  const JournalConfirm first{std::chrono::minutes(2), {4711}, "boot 1", false};
+  const JournalConfirm first{std::chrono::minutes(2), {4711}, "boot 1", false, true};
   const JournalConfirm again{std::chrono::minutes(2), {815}, "boot 2", true};
   for (const auto& confirm : {first, again}) {
     ASSERT_TRUE(journal->append(confirm));
@@ -269,7 +269,7 @@ TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {
        {JournalRecord(begin_record()), JournalRecord(intent_record()),
         JournalRecord(JournalPhase{RunPhase::kDone, {}}),
         JournalRecord(JournalFilesUndone{{"/etc/x: gone"}}),
-        JournalRecord(JournalConfirm{std::chrono::minutes(2), {4711}, "boot", true})}) {
+        JournalRecord(JournalConfirm{std::chrono::minutes(2), {4711}, "boot", true, true})}) {
     std::string encoded;
     const auto keep = [&](std::string_view piece) { encoded += piece; };
     std::visit([&](const auto& it) { encode_journal_record(it, keep); }, record);

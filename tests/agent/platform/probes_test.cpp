@@ -118,6 +118,22 @@ TEST_F(ProbesTest, TcpIsGreenOnceConnected) {
   EXPECT_THAT(ask(tcp("127.0.0.1/x:80")).answer, HasSubstr("is not host:port"));
 }
 
+TEST_F(ProbesTest, AMachineIsReachedThatAnswersAtAll) {
+  const auto reach = [this](const std::string& address) {
+    ProbeSpec spec = tcp(address);
+    spec.kind = ProbeKind::kReach;
+    spec.timeout = milliseconds(300);
+    return ask(spec);
+  };
+  const LocalServer server("");
+  EXPECT_TRUE(reach(server.address()).green);
+  const auto refused = reach(closed_address());
+  EXPECT_TRUE(refused.green);
+  EXPECT_THAT(refused.answer, HasSubstr("onnect"));
+  EXPECT_FALSE(reach("255.255.255.255:9").green);  // nothing is sent there
+  EXPECT_FALSE(reach("no.such.host.invalid:9").green);
+}
+
 TEST_F(ProbesTest, LooksForTheExpectedBody) {
   const LocalServer server(response("200 OK", "shop v2.5.0"));
   ProbeSpec spec = http(server.url());

@@ -122,7 +122,7 @@ TEST_F(RunHubTest, ARunThatWaitsIsConfirmedByTheBeginningOfItsId) {
   EXPECT_EQ(hub_.confirm("").error().code, ErrorCode::kNotFound);
   const BootTime until = clock_.boot() + std::chrono::seconds(20);
   bool confirmed = false;
-  std::thread waiting([&] { confirmed = hub_.wait_confirmed(run_, until); });
+  std::thread waiting([&] { confirmed = hub_.wait_confirmed(run_, until, {}); });
   while (!hub_.running()) std::this_thread::yield();
   EXPECT_EQ(hub_.confirm("ff").error().code, ErrorCode::kNotFound);
   const auto run = hub_.confirm("0000");
@@ -134,14 +134,33 @@ TEST_F(RunHubTest, ARunThatWaitsIsConfirmedByTheBeginningOfItsId) {
 }
 
 TEST_F(RunHubTest, ARunThatNobodyConfirmsOrThatIsAbortedIsNotConfirmed) {
-  EXPECT_FALSE(hub_.wait_confirmed(run_, clock_.boot()));
+  EXPECT_FALSE(hub_.wait_confirmed(run_, clock_.boot(), {}));
   const BootTime until = clock_.boot() + std::chrono::seconds(20);
-  std::thread waiting([&] { EXPECT_FALSE(hub_.wait_confirmed(run_, until)); });
+  std::thread waiting([&] { EXPECT_FALSE(hub_.wait_confirmed(run_, until, {})); });
   while (!hub_.running()) std::this_thread::yield();
   EXPECT_TRUE(hub_.abort(run_));
   waiting.join();
   EXPECT_LT(clock_.boot(), until);
   EXPECT_FALSE(hub_.confirm(""));
+}
+
+TEST_F(RunHubTest, AContactConfirmsTheRunThatWaits) {
+  const BootTime until = clock_.boot() + std::chrono::seconds(20);
+  EXPECT_TRUE(hub_.wait_confirmed(run_, until, [] { return true; }));
+  EXPECT_LT(clock_.boot(), until);
+  EXPECT_FALSE(hub_.confirm(""));
+}
+
+TEST_F(RunHubTest, WithoutAContactARunMayBeConfirmedOrAborted) {
+  const BootTime until = clock_.boot() + std::chrono::seconds(20);
+  const auto nobody = [] { return false; };
+  std::thread first([&] { EXPECT_TRUE(hub_.wait_confirmed(run_, until, nobody)); });
+  while (!hub_.confirm("0000")) std::this_thread::yield();
+  first.join();
+  std::thread second([&] { EXPECT_FALSE(hub_.wait_confirmed(run_, until, nobody)); });
+  while (!hub_.abort(run_)) std::this_thread::yield();
+  second.join();
+  EXPECT_LT(clock_.boot(), until);
 }
 
 TEST_F(RunHubTest, AnAbortDoesNotHurryTheUndo) {
