@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -58,6 +59,20 @@ std::string refused_after(const std::function<void(Json&)>& change) {
   auto json = Json::parse(printed(sample()));
   change(json);
   return refused(json.dump());
+}
+
+TEST(PlanFile, IsPrintedAsInItsDescription) {
+  std::ifstream file(ROLLBACK_DOCS "/formats/plan.md");
+  std::ostringstream page;
+  page << file.rdbuf();
+  const std::string text = page.str();
+  const auto begin = text.rfind("```json\n");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string example = text.substr(begin + 8, text.rfind("```") - begin - 8);
+  EXPECT_EQ(Json::parse(example), Json::parse(printed(sample())));
+  const auto plan = parse_plan_file(example, "plan.md");
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->plan, sample());
 }
 
 TEST(PlanFile, IsReadBackAsItWasPrinted) {
