@@ -127,10 +127,10 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   ROLLBACK_ASSIGN(result.target, deps.snapshots.load_state(target.snapshot));
   ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps.root));
   const auto lacking = settle_accounts(result.target, owners, target.name.str());
-  TreeSink sink;
-  ROLLBACK_ASSIGN(result.origin.state, capture(deps.root, deps.resources, sink, deps.readers, {},
-                                               {.target = &result.target.snapshot}));
-  result.origin.trees = sink.take();
+  MemorySink sink(result.origin.memory, deps.clock.wall());
+  ROLLBACK_ASSIGN(result.origin.state,
+                  capture(deps.root, deps.resources, sink, deps.readers, {},
+                          {.target = &result.target.snapshot, .memory = &sink}));
   ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
                                           name_of_live(known, result.origin.state.content_root),
                                           target.name.str(), deps.options.resources}));

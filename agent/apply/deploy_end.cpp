@@ -268,8 +268,8 @@ Status record_state(
     const RunDeps& deps,
     const std::function<Result<SnapshotStore::Recorded>(const HostState&)>& record) {
   StoringSink sink(deps.blobs, deps.snapshots, deps.clock.wall());
-  ROLLBACK_ASSIGN(HostState state,
-                  capture(deps.root, deps.resources, sink, deps.readers, {}, {.memory = &sink}));
+  ROLLBACK_ASSIGN(HostState state, capture(deps.root, deps.resources, sink, deps.readers, {},
+                                           {.memory = &sink, .manifest = false}));
   ROLLBACK_TRY(record(state));
   (void)sink.remember();  // else the next capture reads more
   return {};

@@ -111,7 +111,7 @@ class Execution {
   }
 
   Status verify() {
-    auto found = compare_host(deps_, run_.target, record_.to);
+    auto found = compare_host(deps_, run_.target, record_.to, run_.origin.memory);
     if (!found) return Failure(found.error().within("verify"));
     for (auto& line : check_restarted(deps_, run_.intent, run_.stages))
       found->push_back(std::move(line));
@@ -185,7 +185,7 @@ class Execution {
 
   std::vector<std::string> compare_with_origin() {
     const std::string name = record_.from.empty() ? "the state before the run" : record_.from;
-    auto found = compare_host(deps_, run_.origin.state, name);
+    auto found = compare_host(deps_, run_.origin.state, name, run_.origin.memory);
     if (!found) return {"the host could not be compared: " + found.error().message};
     for (auto& line : units_unlike_origin(run_.intent.units, deps_.services))
       found->push_back(std::move(line));

@@ -100,7 +100,7 @@ Status save_origin(const StageSet& stages, const Origin& origin) {
   ROLLBACK_ASSIGN(const std::string snapshot, encode_snapshot(origin.state.snapshot));
   std::string bytes;
   put_frame(bytes, snapshot);
-  for (const auto& tree : origin.trees) {
+  for (const auto& [id, tree] : origin.memory.trees) {
     if (bytes.size() >= kPiece) ROLLBACK_TRY(file.write_all(std::exchange(bytes, {})));
     put_frame(bytes, tree);
   }
@@ -153,9 +153,10 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     ROLLBACK_ASSIGN(const Digest found, writer.finish());
     if (found != node.content) return changed;
   }
-  if (origin.trees.empty() && !input.stages.paths().empty())
+  const auto& trees = origin.memory.trees;
+  if (trees.empty() && !input.stages.paths().empty())
     ROLLBACK_TRY(put_saved_trees(input.stages, origin.state, input.snapshots));
-  for (const auto& tree : origin.trees) ROLLBACK_TRY(input.snapshots.put_tree(sha256(tree), tree));
+  for (const auto& [id, tree] : trees) ROLLBACK_TRY(input.snapshots.put_tree(id, tree));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
   return {};

@@ -10,6 +10,7 @@
 
 #include "agent/apply/file_op.h"
 #include "agent/apply/stage.h"
+#include "agent/capture/memory_sink.h"
 #include "agent/store/blob_store.h"
 #include "agent/store/snapshot_store.h"
 #include "model/snapshot.h"
@@ -18,11 +19,11 @@ namespace rollback {
 
 struct Origin {
   HostState state;
-  std::vector<std::string> trees;  // canonical bytes, of every directory in it
+  CaptureMemory memory;  // of the capture that it is
 };
 
 // Writes and reads `<stage>/origin`. Without stages there is nothing to write. What is read has no
-// `trees`.
+// memory.
 Status save_origin(const StageSet& stages, const Origin& origin);
 Result<Origin> load_origin(const StageSet& stages);
 
@@ -37,7 +38,8 @@ struct KeepInput {
 };
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or
-// from live where the run did not change them; without `origin.trees` they are read there too.
+// from live where the run did not change them; trees that `origin` does not have are read there
+// too.
 Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
                    WallTime now);
 

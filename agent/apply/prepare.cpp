@@ -230,7 +230,8 @@ class Preparer {
     ROLLBACK_TRY(validate(comparison, stages, intent.files));
     ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(save_origin(stages, comparison.origin));
-    if (!stages.paths().empty()) comparison.origin.trees = {};  // keep_origin() reads them there
+    // keep_origin() reads trees there that are not held any more.
+    if (!stages.paths().empty()) comparison.origin.memory.bound();
     ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
     intent.daemon_reload =
         std::any_of(comparison.plan.steps.begin(), comparison.plan.steps.end(),

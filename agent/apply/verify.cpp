@@ -44,19 +44,21 @@ std::string replaced_program(const FileStat& program, const std::vector<FileOp>&
 }  // namespace
 
 Result<std::vector<std::string>> compare_host(const RunDeps& deps, const HostState& wanted,
-                                              const std::string& name) {
-  HashingSink sink;
+                                              const std::string& name, CaptureMemory& memory) {
   // Files, units and hard links: what differs is only looked for where something does.
   // A release that was recorded before a resource was configured has another root anyway.
   const bool other = wanted.snapshot.resources.size() != deps.resources.size();
-  CaptureOptions options{.target = &wanted.snapshot, .manifest = other};
-  ROLLBACK_ASSIGN(HostState live,
-                  capture(deps.root, deps.resources, sink, deps.readers, {}, options));
-  if (live.content_root == wanted.content_root) return std::vector<std::string>{};
-  if (!options.manifest) {
-    options.manifest = true;
-    ROLLBACK_ASSIGN(live, capture(deps.root, deps.resources, sink, deps.readers, {}, options));
+  HostState live;
+  if (!other) {
+    MemorySink sink(memory, deps.clock.wall());
+    ROLLBACK_ASSIGN(live,
+                    capture(deps.root, deps.resources, sink, deps.readers, {},
+                            {.target = &wanted.snapshot, .memory = &sink, .manifest = false}));
+    if (live.content_root == wanted.content_root) return std::vector<std::string>{};
   }
+  HashingSink sink;
+  ROLLBACK_ASSIGN(live, capture(deps.root, deps.resources, sink, deps.readers, {},
+                                {.target = &wanted.snapshot}));
   ROLLBACK_ASSIGN(const Plan plan, make_plan({live, wanted, name, name, deps.options.resources}));
   std::vector<std::string> found;
   for (const auto& step : plan.steps)

@@ -58,12 +58,11 @@ class HashingSink : public ContentSink {
   Status put_tree(Tree tree, const Digest& id, std::string bytes) override;
 };
 
-// Keeps the trees: what was live before a run is recorded after it, when the contents are
-// pre-images and only the trees are still needed.
+// Keeps the trees, parents behind what they hold.
 class TreeSink final : public HashingSink {
  public:
   Status put_tree(Tree tree, const Digest& id, std::string bytes) override;
-  // Their canonical bytes, parents behind what they hold.
+  // Their canonical bytes.
   [[nodiscard]] std::vector<std::string> take() { return std::exchange(trees_, {}); }
 
  private:
@@ -86,8 +85,8 @@ struct CaptureOptions {
   const Snapshot* target = nullptr;
   // The sink itself when it remembers, else nullptr.
   RememberingSink* memory = nullptr;
-  // False leaves the manifest empty, for whom the content root is enough. So does a memory: what is
-  // below an unchanged directory is not looked up only to be listed.
+  // False leaves the manifest empty, for whom the content root is enough. It lacks what a memory
+  // vouches for: that is not looked up only to be listed.
   bool manifest = true;
   std::vector<Fact> facts{};  // of the host, to be part of the record
 };

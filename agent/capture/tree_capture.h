@@ -27,7 +27,7 @@ struct CaptureSession {
         owners(owners_in),
         sink(sink_in),
         memory(options.memory),
-        lists_paths(options.manifest && memory == nullptr),
+        lists_paths(options.manifest),
         readers(readers_in),
         progress(progress_in) {}
 

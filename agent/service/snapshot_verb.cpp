@@ -74,8 +74,7 @@ void say_drift(Host& host, const Revision& recorded, Stream& stream) {
 }
 
 Result<HostState> capture_told(Host& host, ContentSink& sink, RememberingSink* memory,
-                               std::vector<Fact> facts,
-                               Stream& stream) {
+                               std::vector<Fact> facts, Stream& stream) {
   ProgressTeller teller("capture", host.deps.clock, stream);
   teller.expect(host.last_capture.files, host.last_capture.bytes);
   CaptureProgress all;
@@ -84,7 +83,7 @@ Result<HostState> capture_told(Host& host, ContentSink& sink, RememberingSink* m
     teller.tell(done.files, done.bytes);
   };
   auto state = capture(host.deps.root, host.deps.resources, sink, host.deps.readers, tell,
-                       {.memory = memory, .facts = std::move(facts)});
+                       {.memory = memory, .manifest = false, .facts = std::move(facts)});
   if (state) host.last_capture = all;
   return state;
 }

@@ -48,7 +48,7 @@ class UnchangedCapture : public testing::Test {
     ReadPool readers(0);
     StoringSink sink(blobs_, snapshots_, now);
     ROLLBACK_ASSIGN(auto state, capture(host_.root, make_resources(host_.specs, host_.platform()),
-                                        sink, readers, {}, {.memory = &sink}));
+                                        sink, readers, {}, {.memory = &sink, .manifest = false}));
     ROLLBACK_TRY(sink.remember());
     return state;
   }
