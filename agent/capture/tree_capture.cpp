@@ -381,6 +381,11 @@ Result<std::optional<Node>> capture_path(CaptureSession& session, const Resource
   if (!stat) return std::nullopt;
   TreeCapture tree(session, spec, path);
   if (stat->type != FileType::kDirectory) {
+    ROLLBACK_ASSIGN(const FileStat above, parent->directory.stat(""));
+    if (stat->mount_id != above.mount_id)
+      return fail(ErrorCode::kConflict,
+                  path + " is managed, but something is mounted over it; `umount " + path +
+                      "`, or take it out of the configuration (" + spec.where + ")");
     ROLLBACK_ASSIGN(auto node, tree.node(parent->directory, parent->name, *stat, path));
     return node;
   }

@@ -55,6 +55,7 @@ bool is_excluded(const std::vector<std::string>& patterns, std::string_view mana
 //   kConflict     it vanished, changed or gained neighbours while it was read, or nothing is
 //                 mounted where `mounts` says so: its files would be taken for removed
 //   kDenied       setuid, setgid or with capabilities, and not in allow_setuid
+//   kConflict     the path itself is a file or link that something is mounted over
 //   kUnsupported  the path itself is a socket, FIFO or device
 //   kInvalid      larger than kMaxContentSize, or nested too deeply
 Result<std::optional<Node>> capture_path(CaptureSession& session, const ResourceSpec& spec,

@@ -63,7 +63,8 @@ TEST(RolloutTime, AHostThatMayGoBackByItselfIsGivenTheTimeForThat) {
   Driven run(2, policy);
   run.prepare_all();
   run.pass(minutes(6));
-  EXPECT_EQ(next_deadline(run.state, run.now), run.now + minutes(11) + seconds(1));
+  EXPECT_EQ(next_deadline(run.state, run.now),
+            run.now + minutes(11) + std::chrono::milliseconds(1));
   run.pass(minutes(11));
   EXPECT_EQ(run.phase(1), HostPhase::kCommitting);
   run.pass(seconds(1));

@@ -130,7 +130,7 @@ TEST_F(ContactTest, WithoutAnyItIsTakenBackAndSaysWhomItAsked) {
   const auto record = roll_back_unless_cut_off();
   ASSERT_TRUE(record) << record.error().message;
   EXPECT_EQ(record->outcome, RunOutcome::kRestored);
-  EXPECT_THAT(record->findings, Contains(AllOf(HasSubstr("reached nobody for 2m"),
+  EXPECT_THAT(record->findings, Contains(AllOf(HasSubstr("reached nobody for 2 min"),
                                                HasSubstr("the coordinator tcp://10.0.0.1:7400"),
                                                HasSubstr("the witness 10.0.0.9:22"))));
   expect_two();

@@ -67,16 +67,24 @@ INSTANTIATE_TEST_SUITE_P(InEachPhase, LateRun,
                          ::testing::Values(RunPhase::kPlanned, RunPhase::kPreflight,
                                            RunPhase::kStaged));
 
-class LateChange : public GuardTest, public ::testing::WithParamInterface<RunPhase> {};
+struct Late {
+  RunPhase phase;
+  const char* why;
+};
+void PrintTo(const Late& late, std::ostream* out) { *out << to_string(late.phase); }
+
+class LateChange : public GuardTest, public ::testing::WithParamInterface<Late> {};
 
 TEST_P(LateChange, IsTakenBack) {
-  lose_time_in(GetParam());
-  expect_restored(roll_back("v1.0.0").value(), "took longer than its 5 min");
+  lose_time_in(GetParam().phase);
+  expect_restored(roll_back("v1.0.0").value(), GetParam().why);
 }
 
-INSTANTIATE_TEST_SUITE_P(InEachPhase, LateChange,
-                         ::testing::Values(RunPhase::kQuiescing, RunPhase::kCommitting,
-                                           RunPhase::kActivating));
+INSTANTIATE_TEST_SUITE_P(
+    InEachPhase, LateChange,
+    ::testing::Values(Late{RunPhase::kQuiescing, "stop app.service: the run's time is up"},
+                      Late{RunPhase::kCommitting, "took longer than its 5 min"},
+                      Late{RunPhase::kActivating, "start app.service: the run's time is up"}));
 
 TEST_F(GuardTest, ALeasedRunHasItsTimeFromTheCommitOn) {
   auto asked = order("v1.0.0");

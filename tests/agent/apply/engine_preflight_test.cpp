@@ -35,7 +35,19 @@ class PreflightTest : public RollbackTest {
 };
 
 // An exchange would answer EBUSY in the middle of the commit.
-TEST_F(PreflightTest, AFileWithAMountOfItsOwnIsRefused) {
+TEST_F(PreflightTest, AFileThatSomethingIsMountedOverIsRefused) {
+  host_.write("etc/other", "mounted");
+  const Mounted mounted(host_.path() / "etc/other", host_.path() / "etc/app/app.conf");
+  const auto prepared = engine_->prepare(order("v1.0.0"), watcher_);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(exit_code_of(prepared.error()), ExitCode::kRefused);
+  EXPECT_THAT(prepared.error().message,
+              HasSubstr("/etc/app/app.conf has to change, but something is mounted over it; "
+                        "`umount /etc/app/app.conf`"));
+  expect_clean();
+}
+
+TEST_F(PreflightTest, AManagedFileThatSomethingIsMountedOverIsRefused) {
   options_.resources[0].paths = {"/etc/app/app.conf"};
   resources_.clear();
   resources_.push_back(std::make_unique<TreeResource>(options_.resources[0]));
@@ -47,7 +59,7 @@ TEST_F(PreflightTest, AFileWithAMountOfItsOwnIsRefused) {
   ASSERT_FALSE(prepared);
   EXPECT_EQ(exit_code_of(prepared.error()), ExitCode::kRefused);
   EXPECT_THAT(prepared.error().message,
-              HasSubstr("/etc/app/app.conf has to change, but something is mounted over it; "
+              HasSubstr("/etc/app/app.conf is managed, but something is mounted over it; "
                         "`umount /etc/app/app.conf`"));
   expect_clean();
 }
