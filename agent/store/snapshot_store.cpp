@@ -122,8 +122,7 @@ struct Choice {
 
 // The revision that `state` becomes under `name`.
 Result<Choice> choose(const SnapshotStore& snapshots, const Database& database,
-                      const HostState& state, const RevisionName& name,
-                      const Saying& said) {
+                      const HostState& state, const RevisionName& name, const Saying& said) {
   // An origin is taken even now: the way back must not depend on the health of the store.
   if (const auto damage = database.damage(); !damage.empty() && !name.is_run())
     return fail(ErrorCode::kCorrupt, name.str() + " was not recorded: " + damage);
@@ -194,7 +193,8 @@ Result<SnapshotStore::Recorded> SnapshotStore::record(const HostState& state,
     return fail(ErrorCode::kBug, "the state to be recorded does not have the id it claims");
 
   const std::lock_guard lock(recording_);
-  ROLLBACK_ASSIGN(const auto choice, choose(*this, database_, state, name, {healthy, now, git_ref}));
+  ROLLBACK_ASSIGN(const auto choice,
+                  choose(*this, database_, state, name, {healthy, now, git_ref}));
   const auto& chosen = choice.revision;
   const auto& before = choice.existing;
   std::vector<Change> changes;
