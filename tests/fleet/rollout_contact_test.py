@@ -30,7 +30,8 @@ class Contact(RolloutCase):
 
     def cut_off(self, host):
         """The host's network goes down as soon as the shop is started again."""
-        self.rig.write(host, "/run/systemd/system/shop.service.d/cut.conf", CUTS)
+        self.rig.write(host, "/root/cut.conf", CUTS)
+        self.rig.fleet.run(host, "install", "-D", "/root/cut.conf", "/run/systemd/system/shop.service.d/cut.conf")
         self.rig.fleet.run(host, "systemctl", "daemon-reload")
         self.rig.write(host, "/root/cut", "")
         self.addCleanup(self.mend, host)
