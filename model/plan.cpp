@@ -37,6 +37,14 @@ std::string_view to_string(StepAction action) noexcept {
       return "start";
     case StepAction::kReloadUnit:
       return "reload";
+    case StepAction::kDrain:
+      return "drain";
+    case StepAction::kReadmit:
+      return "readmit";
+    case StepAction::kStopProject:
+      return "compose-stop";
+    case StepAction::kStartProject:
+      return "compose-up";
   }
   return "unknown";
 }
@@ -49,6 +57,8 @@ std::string_view to_string(StepPhase phase) noexcept {
       return "commit";
     case StepPhase::kActivate:
       return "activate";
+    case StepPhase::kVerify:
+      return "verify";
   }
   return "unknown";
 }
@@ -66,11 +76,11 @@ std::string_view to_string(DriftPolicy policy) noexcept {
 }
 
 std::optional<StepAction> parse_step_action(std::string_view text) noexcept {
-  return parse_number<StepAction>(text, StepAction::kReloadUnit);
+  return parse_number<StepAction>(text, StepAction::kStartProject);
 }
 
 std::optional<StepPhase> parse_step_phase(std::string_view text) noexcept {
-  return parse_number<StepPhase>(text, StepPhase::kActivate);
+  return parse_number<StepPhase>(text, StepPhase::kVerify);
 }
 
 std::optional<DriftPolicy> parse_drift_policy(std::string_view text) noexcept {

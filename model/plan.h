@@ -23,12 +23,17 @@ enum class StepAction {
   kDaemonReload = 8,
   kStartUnit = 9,  // of a unit stopped before the commit, or that should run and does not
   kReloadUnit = 10,
+  kDrain = 11,         // a hook that takes the host out of traffic
+  kReadmit = 12,       // a hook that takes it back in
+  kStopProject = 13,   // services of a compose project that the target does not run
+  kStartProject = 14,  // compose up
 };
 std::string_view to_string(StepAction action) noexcept;
 std::optional<StepAction> parse_step_action(std::string_view text) noexcept;
 
 // The phase of a run in which a step is done. Numbers are stored.
-enum class StepPhase { kQuiesce = 1, kCommit = 2, kActivate = 3 };
+// kVerify: when the host is proved to be on the target.
+enum class StepPhase { kQuiesce = 1, kCommit = 2, kActivate = 3, kVerify = 4 };
 std::string_view to_string(StepPhase phase) noexcept;
 std::optional<StepPhase> parse_step_phase(std::string_view text) noexcept;
 
@@ -45,7 +50,7 @@ std::optional<DriftPolicy> parse_drift_policy(std::string_view text) noexcept;
 struct PlanStep {
   StepPhase phase = StepPhase::kCommit;
   StepAction action = StepAction::kWrite;
-  std::string subject;   // absolute path or unit
+  std::string subject;   // absolute path, unit, compose project, or a hook's command
   std::string resource;  // "nginx/nginx", "systemd/shop.service"
   std::string why;       // "content differs", "its binary /opt/shop/bin/shop changes"
   std::string reverse;   // "exchange back from the stage", "start it again"

@@ -44,10 +44,11 @@ struct Fact {
 
 struct ResourceSnapshot {
   ResourceKind kind = ResourceKind::kFiles;
-  std::string name;                // unique on the host together with kind
-  std::vector<ManagedPath> paths;  // sorted by path; no path within another
-  std::vector<UnitState> units;    // sorted by name
-  std::vector<Fact> facts;         // sorted by name; not part of the content root
+  std::string name;                     // unique on the host together with kind
+  std::vector<ManagedPath> paths;       // sorted by path; no path within another
+  std::vector<UnitState> units;         // sorted by name
+  std::vector<Fact> facts;              // sorted by name; not part of the content root
+  std::vector<std::string> services{};  // of a compose project, those that run; sorted
   bool operator==(const ResourceSnapshot&) const = default;
 };
 

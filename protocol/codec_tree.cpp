@@ -117,11 +117,13 @@ void write(Resource::Builder to, const ResourceSnapshot& from) {
   put_list(to, &Resource::Builder::initPaths, from.paths);
   put_list(to, &Resource::Builder::initUnits, from.units);
   put_list(to, &Resource::Builder::initFacts, from.facts);
+  put_list(to, &Resource::Builder::initServices, from.services);
 }
 
 ResourceSnapshot read(Resource::Reader from) {
-  return {known<ResourceKind>(from.getKind()), str(from.getName()), read_list(from.getPaths()),
-          read_list(from.getUnits()), read_list(from.getFacts())};
+  return {known<ResourceKind>(from.getKind()), str(from.getName()),
+          read_list(from.getPaths()),          read_list(from.getUnits()),
+          read_list(from.getFacts()),          read_strings(from.getServices())};
 }
 
 void write(Snapshot::Builder to, const rollback::Snapshot& from) {

@@ -85,6 +85,9 @@ Digest content_root(const Snapshot& snapshot) {
       hasher.text(unit.enablement);
       hasher.number(unit.active ? 1 : 0);
     }
+    if (resource.kind != ResourceKind::kCompose) continue;
+    hasher.number(resource.services.size());
+    for (const auto& service : resource.services) hasher.text(service);
   }
   hasher.number(snapshot.hard_links.size());
   for (const auto& group : snapshot.hard_links) {

@@ -40,9 +40,9 @@ struct Last<RunKind> : LastIs<RunKind::kDeploy> {};
 template <>
 struct Last<EventLevel> : LastIs<EventLevel::kError> {};
 template <>
-struct Last<StepAction> : LastIs<StepAction::kReloadUnit> {};
+struct Last<StepAction> : LastIs<StepAction::kStartProject> {};
 template <>
-struct Last<StepPhase> : LastIs<StepPhase::kActivate> {};
+struct Last<StepPhase> : LastIs<StepPhase::kVerify> {};
 template <>
 struct Last<DriftPolicy> : LastIs<DriftPolicy::kAbort> {};
 template <>

@@ -67,6 +67,7 @@ struct Resource {
   paths @2 :List(ManagedPath);
   units @3 :List(UnitState);
   facts @4 :List(Fact);
+  services @5 :List(Text);  # that run, of a compose project
 }
 
 struct Snapshot {
