@@ -53,6 +53,14 @@ Result<std::vector<std::string>> argv_of(const YamlNode& node) {
   return argv;
 }
 
+Result<Duration> duration_between(const YamlNode& node, Duration low, Duration high) {
+  ROLLBACK_ASSIGN(const Duration duration, node.as_duration());
+  if (duration < low || duration > high)
+    return node.invalid("the duration must be between " + format_duration(low) + " and " +
+                        format_duration(high));
+  return duration;
+}
+
 Status refuse_unsupported(const YamlNode& map, std::initializer_list<std::string_view> keys) {
   for (const auto key : keys) {
     ROLLBACK_ASSIGN(const auto node, map.find(key));
@@ -151,6 +159,10 @@ Status parse_work(const YamlNode& root, AgentOptions& parsed) {
   if (facts) {
     ROLLBACK_ASSIGN(parsed.facts, options::facts_of(*facts));
   }
+  ROLLBACK_ASSIGN(const auto hooks, root.find("hooks"));
+  if (hooks) {
+    ROLLBACK_ASSIGN(parsed.hooks, options::hooks_of(*hooks));
+  }
   ROLLBACK_ASSIGN(const auto gate, root.find("gate"));
   if (gate) {
     ROLLBACK_ASSIGN(parsed.gate, options::gate_of(*gate));
@@ -174,7 +186,6 @@ Result<AgentOptions> AgentOptions::parse(std::string_view yaml, const std::strin
   ROLLBACK_TRY(root.expect_keys({"coordinators", "witnesses", "fleet", "name", "labels",
                                  "resources", "health", "gate", "operators_group", "max_removals",
                                  "facts", "hooks", "retention"}));
-  ROLLBACK_TRY(options::refuse_unsupported(root, {"hooks"}));
   AgentOptions parsed;
   ROLLBACK_TRY(parse_identity(root, parsed));
   ROLLBACK_TRY(parse_work(root, parsed));

@@ -47,6 +47,15 @@ struct FactSpec {
   Duration timeout = std::chrono::seconds(5);
 };
 
+// Programs that take the host out of traffic and back in, run around what interrupts it.
+struct HookOptions {
+  std::vector<std::vector<std::string>> drain;  // argv of each, in order
+  std::vector<std::vector<std::string>> readmit;
+  Duration timeout = std::chrono::seconds(30);  // of each
+  [[nodiscard]] bool empty() const noexcept { return drain.empty() && readmit.empty(); }
+  bool operator==(const HookOptions&) const = default;
+};
+
 struct AgentOptions {
   std::string fleet;  // "" accepts the first coordinator's; else it must be the same
   std::string name;   // of the host; "" is the machine's host name
@@ -56,6 +65,7 @@ struct AgentOptions {
   std::vector<ResourceSpec> resources;
   std::vector<ProbeSpec> health;
   std::vector<FactSpec> facts;
+  HookOptions hooks;
   GateSpec gate;
   std::string operators_group;  // may use the socket besides root; "" nobody
   RetentionRules retention;     // none: nothing is removed by itself

@@ -21,10 +21,7 @@ Result<FactSpec> fact_of(const YamlNode& map) {
   ROLLBACK_ASSIGN(fact.argv, argv_of(exec));
   ROLLBACK_ASSIGN(const auto timeout, map.find("timeout"));
   if (!timeout) return fact;
-  ROLLBACK_ASSIGN(fact.timeout, timeout->as_duration());
-  if (fact.timeout < kShortest || fact.timeout > kLongest)
-    return timeout->invalid("the duration must be between " + format_duration(kShortest) + " and " +
-                            format_duration(kLongest));
+  ROLLBACK_ASSIGN(fact.timeout, duration_between(*timeout, kShortest, kLongest));
   return fact;
 }
 

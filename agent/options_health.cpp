@@ -22,14 +22,6 @@ constexpr std::array<KindKey, 4> kKinds = {{{"http", ProbeKind::kHttp, check_url
                                             {"unit", ProbeKind::kUnit, check_unit_name},
                                             {"exec", ProbeKind::kExec, nullptr}}};
 
-Result<Duration> duration_between(const YamlNode& node, Duration low, Duration high) {
-  ROLLBACK_ASSIGN(const Duration duration, node.as_duration());
-  if (duration < low || duration > high)
-    return node.invalid("the duration must be between " + format_duration(low) + " and " +
-                        format_duration(high));
-  return duration;
-}
-
 Status find_duration(const YamlNode& map, std::string_view key, Duration low, Duration high,
                      Duration& out) {
   ROLLBACK_ASSIGN(const auto node, map.find(key));

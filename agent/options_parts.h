@@ -25,6 +25,8 @@ Result<std::optional<std::string>> find_text(const YamlNode& map, std::string_vi
                                              Check check);
 // argv of a program: not empty, its first an absolute path.
 Result<std::vector<std::string>> argv_of(const YamlNode& node);
+// A duration within these bounds.
+Result<Duration> duration_between(const YamlNode& node, Duration low, Duration high);
 // kUnsupported with file and line when one of `keys`, known but without a function yet, is there.
 Status refuse_unsupported(const YamlNode& map, std::initializer_list<std::string_view> keys);
 
@@ -32,6 +34,7 @@ Status refuse_unsupported(const YamlNode& map, std::initializer_list<std::string
 Result<std::vector<ResourceSpec>> resources_of(const YamlNode& list);
 Result<std::vector<ProbeSpec>> probes_of(const YamlNode& list);
 Result<std::vector<FactSpec>> facts_of(const YamlNode& list);
+Result<HookOptions> hooks_of(const YamlNode& map);
 Result<GateSpec> gate_of(const YamlNode& map);
 Result<RetentionRules> retention_of(const YamlNode& map);
 

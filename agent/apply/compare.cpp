@@ -108,7 +108,7 @@ class Drift {
     found_.kept = keep_live(found_.target, found_.origin.state, paths);
     const auto& old = found_.plan;
     ROLLBACK_ASSIGN(auto plan, make_plan({found_.origin.state, found_.target, old.from, old.to,
-                                          deps_.options.resources}));
+                                          deps_.options.resources, deps_.options.hooks}));
     found_.plan = std::move(plan);
     warn(fmt::format("{} {} and will be left as now (--drift keep): {}", counted(paths.size()),
                      since_, named(paths)));
@@ -131,9 +131,10 @@ Result<Comparison> compare_to(const RunDeps& deps, const std::vector<RevisionSta
   ROLLBACK_ASSIGN(result.origin.state,
                   capture(deps.root, deps.resources, sink, deps.readers, {},
                           {.target = &result.target.snapshot, .memory = &sink}));
-  ROLLBACK_ASSIGN(result.plan, make_plan({result.origin.state, result.target,
-                                          name_of_live(known, result.origin.state.content_root),
-                                          target.name.str(), deps.options.resources}));
+  ROLLBACK_ASSIGN(result.plan,
+                  make_plan({result.origin.state, result.target,
+                             name_of_live(known, result.origin.state.content_root),
+                             target.name.str(), deps.options.resources, deps.options.hooks}));
   if (result.plan.empty()) return result;
   if (const Revision* const deployed = deployed_of(known); deployed != nullptr)
     ROLLBACK_TRY(Drift(deps, owners, result).settle(*deployed, target, drift));

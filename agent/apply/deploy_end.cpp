@@ -211,17 +211,20 @@ class Decision {
     Relay relay(listener_, log_);
     const auto prepared = ended_.rollbacks.prepare(order, relay);
     if (!prepared) return stuck(prepared.error().message);
-    if (prepared->plan.empty()) return restored();
+    if (prepared->plan.empty()) return restored(static_cast<int>(ExitCode::kDone));
     const auto undone = ended_.rollbacks.commit(order.run, prepared->plan_digest, relay);
     if (!undone) return stuck(undone.error().message);
     for (const auto& line : undone->findings) record_.findings.push_back(line);
-    if (undone->outcome == RunOutcome::kSucceeded) return restored();
+    if (undone->outcome == RunOutcome::kSucceeded) return restored(undone->exit_code);
     stuck(fmt::format("run {} ended {}", order.run.str(), to_string(undone->outcome)));
   }
 
-  void restored() {
+  // `undone`: exit code of the run that took it back, which may say that it gets no traffic.
+  void restored(int undone) {
     record_.outcome = RunOutcome::kRestored;
-    record_.exit_code = static_cast<int>(ExitCode::kRestored);
+    record_.exit_code = undone == static_cast<int>(ExitCode::kDone)
+                            ? static_cast<int>(ExitCode::kRestored)
+                            : undone;
     record_.changed = false;
     log_.info(
         "the host is as it was before the deploy; what the command changed outside of the "

@@ -11,6 +11,7 @@
 #include "agent/apply/commit.h"
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
+#include "agent/apply/traffic.h"
 #include "agent/apply/undo.h"
 #include "agent/apply/unit_work.h"
 #include "agent/apply/verify.h"
@@ -30,6 +31,7 @@ class Execution {
         run_(run),
         record_(run.record),
         log_(deps.clock, listener, run.record, run.events),
+        traffic_(run.intent.hooks, deps, log_),
         deadline_(begin_commit(deps, run)) {}
 
   RunRecord run() {
@@ -38,6 +40,7 @@ class Execution {
       succeed();
     else
       undo(done.error());
+    traffic_.judge(record_);
     if (unfinished_)
       leave_unfinished(deps_, record_, log_);
     else
@@ -70,6 +73,8 @@ class Execution {
     const auto& intent = run_.intent;
     ROLLBACK_TRY(go_on());  // an abort that came while preparing costs no downtime
     ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
+    ROLLBACK_TRY(traffic_.drain(deadline_));
+    touched_ = true;
     ROLLBACK_TRY(quiesce_units(intent.units, deps_.services, deps_.clock, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(
@@ -86,6 +91,7 @@ class Execution {
     ROLLBACK_TRY(gate());
     ROLLBACK_TRY(advance(RunPhase::kVerifying, "comparing the host with " + record_.to));
     ROLLBACK_TRY(verify());
+    traffic_.readmit();  // no reason to take back a host that is right
     ROLLBACK_TRY(confirm());
     return advance(RunPhase::kVerified, "verified");
   }
@@ -165,6 +171,13 @@ class Execution {
     // The journal's answer does not matter any more: undo is idempotent and comes first.
     (void)run_.journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
+    conclude(touched_ ? take_back() : std::vector<std::string>{});
+    traffic_.readmit_restored(record_, unfinished_);
+  }
+
+  // What is not as it was before.
+  std::vector<std::string> take_back() {
+    traffic_.drain_for_undo();
     for (const auto& line : stop_for_undo(run_.intent.units, deps_.services)) log_.warn(line);
     const auto files = undo_files(deps_.root, run_.stages, run_.intent.files);
     (void)run_.journal.append(JournalFilesUndone{files.differs});
@@ -173,7 +186,7 @@ class Execution {
       log_.warn(line);
     auto differs = files.differs;
     for (auto& line : compare_with_origin()) differs.push_back(std::move(line));
-    conclude(std::move(differs));
+    return differs;
   }
 
   void forget() {
@@ -230,7 +243,9 @@ class Execution {
   ActiveRun& run_;
   RunRecord& record_;
   RunLog log_;
+  Traffic traffic_;
   const BootTime deadline_;
+  bool touched_ = false;  // units or files
   bool activated_ = false;
   bool unfinished_ = false;
   OriginKept origin_kept_ = OriginKept::kYes;
@@ -240,70 +255,6 @@ class Execution {
 
 RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener) {
   return Execution(deps, run, listener).run();
-}
-
-namespace {
-
-HistoryEntry history_entry_of(const RunRecord& record) {
-  HistoryEntry entry;
-  entry.time = record.finished;
-  entry.action = record.kind == RunKind::kUndo ? HistoryAction::kUndo : HistoryAction::kRollback;
-  entry.actor = record.actor;
-  entry.reason = record.reason;
-  entry.from = record.from;
-  entry.to = record.to;
-  entry.run = record.id.str();
-  entry.outcome = record.outcome;
-  return entry;
-}
-
-bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
-  const auto history = snapshots.history();
-  return history && std::any_of(history->rbegin(), history->rend(),
-                                [&](const auto& entry) { return entry.run == run.str(); });
-}
-
-}  // namespace
-
-void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log) {
-  log.finding(
-      "the disk did not take all of it back; once it takes writes again, restart "
-      "rollback-agent, which goes on");
-  log.leave();
-  (void)deps.runs.put(record);  // the journal is what counts
-}
-
-void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
-               RunLog& log, OriginKept origin, Resumed resumed) {
-  log.leave();
-  const bool keep = record.outcome == RunOutcome::kInconsistent || origin == OriginKept::kNo ||
-                    stages.holds_found();
-  if (keep)
-    for (const auto& stage : stages.paths())
-      log.finding(fmt::format("what this run replaced or found in the way is kept in {}",
-                              kept_name(stage)));
-  record.phase = RunPhase::kDone;
-  record.finished = deps.clock.wall();
-  log.say(record.exit_code == 0 ? EventLevel::kInfo : EventLevel::kError,
-          fmt::format("{}: {}", record.to, to_string(record.outcome)));
-  const bool told = resumed == Resumed::kYes && is_in_history(deps.snapshots, record.id);
-  auto stored = told ? Status() : deps.snapshots.append_history(history_entry_of(record));
-  if (!stored) log.finding("the history could not be written: " + stored.error().message);
-  if (const auto put = deps.runs.put(record); !put && stored) stored = put;
-  // The journal still knows, and it is tried again when there is room; but a store that is only
-  // read would never take it, and until then no other run could begin.
-  if (!stored && deps.snapshots.takes_writes()) {
-    (void)give_up_ballast(deps.state);  // it may be all that the store lacks
-    return;
-  }
-  // From here on the outcome is stored or never will be: what is left is only to clean up.
-  // What must outlive the run is renamed before the journal says that its stage may go.
-  auto cleaned = keep ? stages.set_aside() : Status();
-  if (!cleaned) return log.warn("the stage could not be set aside: " + cleaned.error().message);
-  (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
-  if (!keep) cleaned = stages.remove();
-  if (cleaned) cleaned = Journal::remove(deps.state);
-  if (!cleaned) log.warn("the stage could not be removed: " + cleaned.error().message);
 }
 
 }  // namespace rollback

@@ -10,6 +10,7 @@
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/recovery.h"
+#include "agent/apply/traffic.h"
 #include "agent/apply/undo.h"
 #include "agent/apply/unit_work.h"
 #include "model/exit_code.h"
@@ -39,7 +40,8 @@ class Finish {
         record_(record_of(deps, content_)),
         stages_(StageSet::of_journal(deps.root, content_.begin.stages)),
         events_(events_so_far()),
-        log_(deps.clock, listener, record_, events_) {}
+        log_(deps.clock, listener, record_, events_),
+        traffic_(content_.intent ? content_.intent->hooks : no_hooks_, deps, log_) {}
 
   Result<RunRecord> run(const Recovery& recovery) {
     if (record_.outcome == RunOutcome::kRunning) record_.phase = content_.phase;
@@ -50,19 +52,22 @@ class Finish {
       case Recovery::Decision::kForgotten:
         return forget();
       case Recovery::Decision::kUndone:
-        take_units_back();
         unfinished_ = recovery.unfinished;
+        take_units_back();
         break;
       case Recovery::Decision::kWaiting:
+        traffic_.readmit();
         wait(journal);
         break;
       case Recovery::Decision::kFinished:
         // Over, with its outcome stored; or forgotten, and only that is not stored yet.
         if (content_.phase == RunPhase::kDone)
           return record_.outcome == RunOutcome::kRunning ? forget() : clean_up();
+        traffic_.readmit();
         confirm();
         break;
     }
+    traffic_.judge(record_);
     if (unfinished_)
       leave_unfinished(deps_, record_, log_);
     else
@@ -103,6 +108,7 @@ class Finish {
     log_.finding(kept.error().message);
     (void)journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
+    traffic_.drain_for_undo();
     for (const auto& line : stop_for_undo(content_.intent->units, deps_.services)) log_.warn(line);
     const auto files = undo_files(deps_.root, stages_, content_.intent->files);
     (void)journal.append(JournalFilesUndone{files.differs});
@@ -126,6 +132,7 @@ class Finish {
     if (record_.findings.empty())
       record_.findings.emplace_back("the run was interrupted and taken back");
     for (const auto& line : differs) log_.finding("not as before the run: " + line);
+    traffic_.readmit_restored(record_, unfinished_);
   }
 
   void confirm() {
@@ -154,6 +161,8 @@ class Finish {
   StageSet stages_;
   std::uint64_t events_;
   RunLog log_;
+  const HookOptions no_hooks_;
+  Traffic traffic_;
   OriginKept origin_kept_ = OriginKept::kYes;
   bool unfinished_ = false;  // the disk refused a part of the undo
 };

@@ -14,7 +14,6 @@ namespace {
 constexpr const char* kFile = "journal";
 constexpr const char* kLockFile = "lock";
 constexpr std::string_view kMagic = "rollback-journal";
-constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderSize = 16 + 4;
 constexpr std::size_t kFrameSize = 4 + 4 + Digest::kSize;  // length, CRC, hash of the record before
 constexpr std::size_t kMaxFile = 1U << 30U;
@@ -35,7 +34,7 @@ std::uint32_t get_u32(std::string_view bytes) {
 
 std::string header() {
   std::string bytes(kMagic);
-  put_u32(bytes, kVersion);
+  put_u32(bytes, kJournalFormat);
   return bytes;
 }
 
@@ -93,12 +92,13 @@ Result<Scan> scan(const Directory& state, const std::string& bytes) {
     if (records_follow(all)) return damaged(state, "its header");
     return found;
   }
-  if (const auto version = get_u32(all.substr(kMagic.size())); version > kVersion)
+  const auto format = get_u32(all.substr(kMagic.size()));
+  if (format > kJournalFormat)
     return fail(ErrorCode::kUnsupported, state.path() + "/" + kFile + " has format " +
-                                             std::to_string(version) + ", this program knows " +
-                                             std::to_string(kVersion) +
+                                             std::to_string(format) + ", this program knows " +
+                                             std::to_string(kJournalFormat) +
                                              "; start the newer rollback-agent again");
-  if (get_u32(all.substr(kMagic.size())) == 0) return damaged(state, "its header");
+  if (format == 0) return damaged(state, "its header");
   found.good_size = kHeaderSize;
   while (found.good_size < all.size()) {
     const auto record = whole_record(all.substr(found.good_size));
@@ -106,7 +106,7 @@ Result<Scan> scan(const Directory& state, const std::string& bytes) {
     if (record.substr(8, Digest::kSize) != found.last.view())
       return damaged(state, "record " + std::to_string(found.records.size() + 1) +
                                 " does not follow the one before");
-    auto decoded = decode_journal_record(record.substr(kFrameSize));
+    auto decoded = decode_journal_record(record.substr(kFrameSize), format);
     if (!decoded) return damaged(state, decoded.error().message);
     found.records.push_back(*std::move(decoded));
     found.last = sha256(record);

@@ -22,6 +22,7 @@ class Writer {
  public:
   static constexpr bool kReads = false;
   explicit Writer(const UsePiece& use) : use_(use) {}
+  [[nodiscard]] std::uint32_t format() const { return kJournalFormat; }
 
   template <typename T>
   void number(const T& value) {
@@ -53,7 +54,8 @@ class Writer {
 class Reader {
  public:
   static constexpr bool kReads = true;
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  Reader(std::string_view bytes, std::uint32_t format) : rest_(bytes), format_(format) {}
+  [[nodiscard]] std::uint32_t format() const { return format_; }
 
   template <typename T>
   void number(T& value) {
@@ -91,6 +93,7 @@ class Reader {
 
  private:
   std::string_view rest_;
+  std::uint32_t format_;
   bool good_ = true;
 };
 
@@ -224,6 +227,20 @@ void io_unit(Io& io, Unit& unit) {
   io_field(io, unit.invocation);
 }
 
+void io_argvs(Writer& io, const std::vector<std::vector<std::string>>& argvs) {
+  io_list(io, argvs, [&](const auto& argv) { io_texts(io, argv); });
+}
+void io_argvs(Reader& io, std::vector<std::vector<std::string>>& argvs) {
+  io_list(io, argvs, [&](auto& argv) { io_texts(io, argv); });
+}
+
+template <typename Io, typename Hooks>
+void io_hooks(Io& io, Hooks& hooks) {
+  io_argvs(io, hooks.drain);
+  io_argvs(io, hooks.readmit);
+  io_field(io, hooks.timeout);
+}
+
 template <typename Io, typename Intent>
 void io_intent(Io& io, Intent& intent) {
   io_field(io, intent.plan_digest);
@@ -232,6 +249,8 @@ void io_intent(Io& io, Intent& intent) {
   io_list(io, intent.units, [&](auto& unit) { io_unit(io, unit); });
   io_field(io, intent.daemon_reload);
   io_texts(io, intent.red_before);
+  if (io.format() < 3) return;
+  io_hooks(io, intent.hooks);
 }
 
 template <typename Io, typename Phase>
@@ -287,8 +306,8 @@ void encode_journal_record(const JournalConfirm& confirm, const UsePiece& use) {
   write_record(Tag::kConfirm, use, [&](Writer& io) { io_confirm(io, confirm); });
 }
 
-Result<JournalRecord> decode_journal_record(std::string_view bytes) {
-  Reader reader(bytes);
+Result<JournalRecord> decode_journal_record(std::string_view bytes, std::uint32_t format) {
+  Reader reader(bytes, format);
   std::uint8_t tag = 0;
   reader.number(tag);
   switch (static_cast<Tag>(tag)) {

@@ -3,6 +3,7 @@
 // is strict: a record that is not exactly as described is kCorrupt.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "agent/apply/file_op.h"
+#include "agent/options.h"
 #include "core/clock.h"
 #include "core/digest.h"
 #include "model/run.h"
@@ -49,6 +51,7 @@ struct JournalIntent {
   std::vector<JournalUnit> units;
   bool daemon_reload = false;
   std::vector<std::string> red_before;  // required probes that were red in the baseline
+  HookOptions hooks{};                  // that this run runs; none when it interrupts nothing
   bool operator==(const JournalIntent&) const = default;
 };
 
@@ -74,6 +77,10 @@ struct JournalConfirm {
   bool operator==(const JournalConfirm&) const = default;
 };
 
+// Of what is written. Format 1 has no operations that set times of directories, 2 no hooks and no
+// compose projects.
+inline constexpr std::uint32_t kJournalFormat = 3;
+
 using JournalRecord =
     std::variant<JournalBegin, JournalIntent, JournalPhase, JournalFilesUndone, JournalConfirm>;
 
@@ -84,6 +91,7 @@ void encode_journal_record(const JournalIntent& intent, const UsePiece& use);
 void encode_journal_record(const JournalPhase& phase, const UsePiece& use);
 void encode_journal_record(const JournalFilesUndone& undone, const UsePiece& use);
 void encode_journal_record(const JournalConfirm& confirm, const UsePiece& use);
-Result<JournalRecord> decode_journal_record(std::string_view bytes);
+Result<JournalRecord> decode_journal_record(std::string_view bytes,
+                                            std::uint32_t format = kJournalFormat);
 
 }  // namespace rollback

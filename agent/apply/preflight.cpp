@@ -165,8 +165,7 @@ Status check_room(const Directory& directory, const std::string& mount, const Ne
 std::uint64_t journal_bytes(const Plan& plan) {
   constexpr std::uint64_t kOfOperation = 256;
   std::uint64_t bytes = journal_reserve(plan);
-  for (const auto& step : plan.steps)
-    if (step.phase == StepPhase::kCommit) bytes += kOfOperation + 2 * step.subject.size();
+  for (const auto& step : plan.steps) bytes += kOfOperation + 2 * step.subject.size();
   return bytes;
 }
 

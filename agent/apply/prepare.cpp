@@ -15,6 +15,7 @@
 #include "agent/apply/preview.h"
 #include "agent/apply/staging.h"
 #include "agent/apply/unit_work.h"
+#include "agent/plan/hook_steps.h"
 #include "agent/plan/planner.h"
 
 namespace rollback {
@@ -236,6 +237,7 @@ class Preparer {
     intent.daemon_reload =
         std::any_of(comparison.plan.steps.begin(), comparison.plan.steps.end(),
                     [](const PlanStep& step) { return step.action == StepAction::kDaemonReload; });
+    if (has_hooks(comparison.plan)) intent.hooks = deps_.options.hooks;
     baseline_ = deps_.prober.round(probes_for(deps_.options, &ProbeSpec::after));
     for (const auto& result : baseline_)
       if (!result.green && result.required) intent.red_before.push_back(result.name);

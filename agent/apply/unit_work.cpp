@@ -23,15 +23,6 @@ Status start(const JournalUnit& unit, ServiceManager& services, Duration deadlin
   return services.start(unit.name, deadline);
 }
 
-// How long a job may take, at most `most`.
-Result<Duration> time_for(const std::string& job, Duration most, const Clock& clock, BootTime end) {
-  const Duration left = end - clock.boot();
-  if (left <= Duration::zero())
-    return fail(ErrorCode::kTimeout,
-                fmt::format("{}: the run's time is up; give it more with --timeout", job));
-  return std::min(most, left);
-}
-
 bool is_stopping(const UnitInfo& unit) { return unit.active_state == "deactivating"; }
 
 void note(std::vector<std::string>& failures, const Status& status) {
@@ -39,6 +30,14 @@ void note(std::vector<std::string>& failures, const Status& status) {
 }
 
 }  // namespace
+
+Result<Duration> time_for(const std::string& job, Duration most, const Clock& clock, BootTime end) {
+  const Duration left = end - clock.boot();
+  if (left <= Duration::zero())
+    return fail(ErrorCode::kTimeout,
+                fmt::format("{}: the run's time is up; give it more with --timeout", job));
+  return std::min(most, left);
+}
 
 bool is_up(const UnitInfo& unit) {
   return unit.active_state == "active" || unit.active_state == "reloading" ||

@@ -12,6 +12,9 @@
 
 namespace rollback {
 
+// How long a job of a run may take: at most `most`, and not beyond `end`, the run's own.
+Result<Duration> time_for(const std::string& job, Duration most, const Clock& clock, BootTime end);
+
 bool is_up(const UnitInfo& unit);
 
 // The units a plan acts on in the order in which they start, and how they are now.

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <string_view>
 #include <thread>
 
 #include "agent/health/web_probes.h"
@@ -26,15 +25,6 @@ void ask_unit(const ProbeSpec& spec, ServiceManager& services, ProbeResult& resu
   result.answer = describe_state(*unit);
 }
 
-// The line of the output that most likely says why: the last one with text in it.
-std::string_view last_line(std::string_view output) {
-  const auto end = output.find_last_not_of(" \t\r\n");
-  if (end == std::string_view::npos) return "";
-  output = output.substr(0, end + 1);
-  const auto newline = output.rfind('\n');
-  return newline == std::string_view::npos ? output : output.substr(newline + 1);
-}
-
 void ask_program(const ProbeSpec& spec, ProgramRunner& programs, ProbeResult& result) {
   ProgramRequest request;
   request.argv = spec.argv;
@@ -46,8 +36,9 @@ void ask_program(const ProbeSpec& spec, ProgramRunner& programs, ProbeResult& re
   }
   result.green = outcome->exit_code == 0;
   result.answer = fmt::format("exit status {}", outcome->exit_code);
-  const auto line = last_line(outcome->output);
-  if (!line.empty()) result.answer += fmt::format(": {}", line);
+  // The line that most likely says why.
+  for (const auto& line : last_lines(outcome->output, 1, kMaxAnswer))
+    result.answer += fmt::format(": {}", line);
 }
 
 bool is_web(const ProbeSpec& spec) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/plan/file_diff.h"
+#include "agent/plan/hook_steps.h"
 #include "agent/plan/unit_steps.h"
 #include "agent/privilege.h"
 
@@ -189,6 +190,7 @@ Result<Plan> make_plan(const PlanInput& input) {
   plan.steps.reserve(plan.steps.size() + files.size() + units.activate.size());
   for (auto* more : {&files, &units.activate})
     std::move(more->begin(), more->end(), std::back_inserter(plan.steps));
+  add_hooks(input.hooks, plan.steps);
   std::move(units.warnings.begin(), units.warnings.end(), std::back_inserter(plan.warnings));
   return plan;
 }

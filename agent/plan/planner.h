@@ -19,6 +19,7 @@ struct PlanInput {
   std::string from;  // revision names
   std::string to;
   const std::vector<ResourceSpec>& specs;
+  HookOptions hooks{};  // none when only a comparison is wanted
 };
 
 // kInvalid when the target holds a path that no configured resource may write.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace rollback {
@@ -67,6 +68,22 @@ std::string printable_line(std::string_view text, std::size_t limit) {
     text.remove_prefix(size);
   }
   return line;
+}
+
+std::vector<std::string> last_lines(std::string_view text, std::size_t lines, std::size_t limit) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  std::vector<std::string> found;
+  while (found.size() < lines) {
+    const auto end = text.find_last_not_of(kSpaces);
+    if (end == std::string_view::npos) break;
+    text = text.substr(0, end + 1);
+    const auto newline = text.rfind('\n');
+    const auto begin = newline == std::string_view::npos ? 0 : newline + 1;
+    found.push_back(printable_line(text.substr(begin), limit));
+    text = text.substr(0, begin);
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace rollback

@@ -180,16 +180,26 @@ void Machine::on(const ev::Finished& event) {
   }
 }
 
+// Whatever the outcome: this code says that the host needs a human (it may be right and get no
+// traffic), so it counts as failed and the next wave waits.
+bool needs_a_human(const RunRecord& record) {
+  return record.exit_code == static_cast<int>(ExitCode::kInconsistent);
+}
+
 void Machine::end_commit(RolloutHost& host, const RunRecord& record) {
   switch (record.outcome) {
     case RunOutcome::kSucceeded:
-      if (state().state != RolloutState::kUndoing) return set(host, HostPhase::kDone);
+      if (state().state != RolloutState::kUndoing) {
+        if (needs_a_human(record)) return set(host, HostPhase::kInconsistent, record.findings);
+        return set(host, HostPhase::kDone);
+      }
       // Its answer is late and everybody else is taken back.
       set(host, HostPhase::kUndoing);
       step_.actions.push_back(act::UndoHost{host.id});
       return;
     case RunOutcome::kRestored:
-      return set(host, HostPhase::kRestored, record.findings);
+      return set(host, needs_a_human(record) ? HostPhase::kInconsistent : HostPhase::kRestored,
+                 record.findings);
     case RunOutcome::kInconsistent:
       return set(host, HostPhase::kInconsistent, record.findings);
     default:
@@ -198,9 +208,9 @@ void Machine::end_commit(RolloutHost& host, const RunRecord& record) {
 }
 
 void Machine::end_undo(RolloutHost& host, const RunRecord& record) {
-  if (record.outcome == RunOutcome::kSucceeded) return set(host, HostPhase::kUndone);
-  if (record.outcome == RunOutcome::kInconsistent)
+  if (needs_a_human(record) || record.outcome == RunOutcome::kInconsistent)
     return set(host, HostPhase::kInconsistent, record.findings);
+  if (record.outcome == RunOutcome::kSucceeded) return set(host, HostPhase::kUndone);
   set(host, HostPhase::kDone, record.findings);  // it stays where it was
 }
 

@@ -199,6 +199,18 @@ TEST(Rollout, AnInconsistentHostOutweighsEverything) {
   EXPECT_THAT(run.state.hosts[0].findings, ElementsAre("/etc/shop differs"));
 }
 
+// It is on the target; but the next wave would take the next host out of traffic, too.
+TEST(Rollout, AHostThatGetsNoTrafficEndsTheWaves) {
+  Driven run(3, policy_of(OnFailure::kPause));
+  run.prepare_all();
+  auto event = finished(1, RunOutcome::kSucceeded, RunKind::kRollback, {"readmit failed"});
+  event.record.exit_code = static_cast<int>(ExitCode::kInconsistent);
+  run.take(event);
+  EXPECT_EQ(run.phase(1), HostPhase::kInconsistent);
+  EXPECT_EQ(run.state.state, RolloutState::kPaused);
+  EXPECT_THAT(run.state.hosts[0].findings, ElementsAre("readmit failed"));
+}
+
 TEST(Rollout, AHostThatFailsToUndoStaysDoneAndTheRunIsPartial) {
   Driven run(3, policy_of(OnFailure::kUndo));
   run.prepare_all();

@@ -82,6 +82,8 @@ void FakeServices::add(const std::string& name, bool active) {
 }
 
 Result<ProgramOutcome> NoPrograms::run(const ProgramRequest& request) {
+  if (acts)
+    if (auto outcome = acts(request)) return *std::move(outcome);
   if (const auto found = prints.find(request.argv.front()); found != prints.end())
     return ProgramOutcome{0, found->second + "\n", false};
   return fail(ErrorCode::kNotFound, "no program " + request.argv.front());

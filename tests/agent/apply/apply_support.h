@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,10 +45,12 @@ class FakeServices final : public ServiceManager {
   int invocations_ = 0;
 };
 
-// Programs are not run in these tests; those named here print a line.
+// Programs are not run in these tests; those named here print a line, and `acts` may stand for
+// more.
 class NoPrograms final : public ProgramRunner {
  public:
   std::map<std::string, std::string> prints;  // by argv[0]
+  std::function<std::optional<Result<ProgramOutcome>>(const ProgramRequest&)> acts;
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
 };
 

@@ -44,6 +44,7 @@ JournalIntent intent_record() {
   intent.units = {{"shop.service", UnitDuty::kReload, true, "enabled", "ab12"}};
   intent.daemon_reload = true;
   intent.red_before = {"http http://127.0.0.1/healthz"};
+  intent.hooks = {{{"/bin/lb", "drain"}}, {{"/bin/lb", "readmit"}}, std::chrono::seconds(7)};
   return intent;
 }
 

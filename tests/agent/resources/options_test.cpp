@@ -26,6 +26,7 @@ health:
   - { unit: shop.service }
   - { tcp: "10.0.0.9:5432", when: [before] }
   - { exec: [/opt/shop/bin/check, --fast], name: check }
+hooks: { drain: [[/usr/local/bin/lb, drain]], readmit: [[/usr/local/bin/lb, readmit], [/bin/page]], timeout: 45s }
 gate: { successes: 3, interval: 500ms, window: 60s, soak: 10s }
 )";
 
@@ -51,6 +52,9 @@ TEST(AgentOptions, ReadsEveryKey) {
   EXPECT_TRUE(parsed->health[2].before && !parsed->health[2].after);
   EXPECT_EQ(parsed->health[3].name, "check");
   EXPECT_THAT(parsed->health[3].argv, testing::ElementsAre("/opt/shop/bin/check", "--fast"));
+  EXPECT_EQ(parsed->hooks, (HookOptions{{{"/usr/local/bin/lb", "drain"}},
+                                        {{"/usr/local/bin/lb", "readmit"}, {"/bin/page"}},
+                                        std::chrono::seconds(45)}));
   EXPECT_EQ(parsed->gate.soak, std::chrono::seconds(10));
 }
 
@@ -114,8 +118,20 @@ INSTANTIATE_TEST_SUITE_P(
             "searched"},
         BadConfig{"\nfacts: [{name: a, exec: [/bin/a], timeout: 5m}]",
                   "agent.yaml:2: the duration must be between 10 ms and 60.00 s"},
-        BadConfig{"\nhooks: {}",
-                  "agent.yaml:2: 'hooks' is not supported by this version; remove it for now"},
+        BadConfig{"\nhooks: { drain: [[lb, drain]], readmit: [[/bin/lb, readmit]] }",
+                  "agent.yaml:2: the program 'lb' needs its absolute path; no shell and no PATH "
+                  "are searched"},
+        BadConfig{"\nhooks: { drain: [/bin/lb, drain] }",
+                  "agent.yaml:2: a list is needed here, but there is a value"},
+        BadConfig{"\nhooks: { drain: [[]] }",
+                  "agent.yaml:2: a program and its arguments are needed here"},
+        BadConfig{"\nhooks: { drain: [[/bin/lb, drain]] }",
+                  "agent.yaml:2: a host that is drained needs 'readmit', or it gets no traffic "
+                  "again"},
+        BadConfig{"\nhooks: { readmit: [[/bin/lb]], timeout: 11m }",
+                  "agent.yaml:2: the duration must be between 10 ms and 10.0 min"},
+        BadConfig{"\nhooks: { undrain: [] }",
+                  "agent.yaml:2: the key 'undrain' is not known here; did you mean 'drain'?"},
         BadConfig{"resources:\n  - { kind: files, name: a, paths: [/etc/a], git: {} }",
                   "agent.yaml:2: 'git' is not supported by this version; remove it for now"},
         BadConfig{"resources:\n  - { kind: nginx, units: [nginx.service] }",

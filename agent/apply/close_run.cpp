@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a run: its outcome is stored, its stage and journal are let go.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/apply/active_run.h"
+#include "agent/apply/ballast.h"
+
+namespace rollback {
+
+namespace {
+
+HistoryEntry history_entry_of(const RunRecord& record) {
+  HistoryEntry entry;
+  entry.time = record.finished;
+  entry.action = record.kind == RunKind::kUndo ? HistoryAction::kUndo : HistoryAction::kRollback;
+  entry.actor = record.actor;
+  entry.reason = record.reason;
+  entry.from = record.from;
+  entry.to = record.to;
+  entry.run = record.id.str();
+  entry.outcome = record.outcome;
+  return entry;
+}
+
+bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
+  const auto history = snapshots.history();
+  return history && std::any_of(history->rbegin(), history->rend(),
+                                [&](const auto& entry) { return entry.run == run.str(); });
+}
+
+}  // namespace
+
+void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log) {
+  log.finding(
+      "the disk did not take all of it back; once it takes writes again, restart "
+      "rollback-agent, which goes on");
+  log.leave();
+  (void)deps.runs.put(record);  // the journal is what counts
+}
+
+void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
+               RunLog& log, OriginKept origin, Resumed resumed) {
+  log.leave();
+  const bool keep = record.outcome == RunOutcome::kInconsistent || origin == OriginKept::kNo ||
+                    stages.holds_found();
+  if (keep)
+    for (const auto& stage : stages.paths())
+      log.finding(fmt::format("what this run replaced or found in the way is kept in {}",
+                              kept_name(stage)));
+  record.phase = RunPhase::kDone;
+  record.finished = deps.clock.wall();
+  log.say(record.exit_code == 0 ? EventLevel::kInfo : EventLevel::kError,
+          fmt::format("{}: {}", record.to, to_string(record.outcome)));
+  const bool told = resumed == Resumed::kYes && is_in_history(deps.snapshots, record.id);
+  auto stored = told ? Status() : deps.snapshots.append_history(history_entry_of(record));
+  if (!stored) log.finding("the history could not be written: " + stored.error().message);
+  if (const auto put = deps.runs.put(record); !put && stored) stored = put;
+  // The journal still knows, and it is tried again when there is room; but a store that is only
+  // read would never take it, and until then no other run could begin.
+  if (!stored && deps.snapshots.takes_writes()) {
+    (void)give_up_ballast(deps.state);  // it may be all that the store lacks
+    return;
+  }
+  // From here on the outcome is stored or never will be: what is left is only to clean up.
+  // What must outlive the run is renamed before the journal says that its stage may go.
+  auto cleaned = keep ? stages.set_aside() : Status();
+  if (!cleaned) return log.warn("the stage could not be set aside: " + cleaned.error().message);
+  (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
+  if (!keep) cleaned = stages.remove();
+  if (cleaned) cleaned = Journal::remove(deps.state);
+  if (!cleaned) log.warn("the stage could not be removed: " + cleaned.error().message);
+}
+
+}  // namespace rollback
