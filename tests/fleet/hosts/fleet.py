@@ -28,6 +28,8 @@ from .process import Process, undisturbed
 
 RUN = Path("/run/rollbackctl-fleet")
 HOST_BYTES = 100 << 20
+# The kernel's settings of a host's network cannot be written in it, so containers have none.
+ENGINE = '{ "bridge": "none", "iptables": false, "ip-forward": false }\n'
 
 
 class Fleet:
@@ -41,6 +43,7 @@ class Fleet:
         self.roots = cache_dir() / "hosts" / name
         self.network = Network(name)
         self.machines = {}
+        self.engine = False
 
     # -- what there is
 
@@ -83,22 +86,24 @@ class Fleet:
 
     def _machine(self, host):
         if host not in self.machines:
-            self.machines[host] = Machine(self.name, host, self.state, self.root(host), self.network.path(host))
+            self.machines[host] = Machine(self.name, host, self.state, self.root(host), self.network.path(host),
+                                          self.engine)
         return self.machines[host]
 
     # -- up and down
 
-    def up(self, count, debs=None, coordinator=False, overlay=False, fresh=False, disk=0):
+    def up(self, count, debs=None, coordinator=False, overlay=False, fresh=False, disk=0, engine=False):
         """Boots coord (when asked for) and web1..webN. A fleet of the same making is kept, another replaced.
 
-        With `disk`, their root directories share an ext4 of that many bytes.
+        With `disk`, their root directories share an ext4 of that many bytes. With `engine`, they run containers.
         """
+        self.engine = engine
         hosts = (["coord"] if coordinator else []) + [f"web{i}" for i in range(1, count + 1)]
         with self.locked():
-            base = base_image()
+            base = base_image(engine)
             layers = {role: layer_image(base, role, debs) if debs else base for role in self._roles(hosts)}
             images = {host: str(layers["coord" if host == "coord" else "web"]) for host in hosts}
-            wanted = {"hosts": hosts, "images": images, "overlay": overlay, "disk": disk}
+            wanted = {"hosts": hosts, "images": images, "overlay": overlay, "disk": disk, "engine": engine}
             try:
                 if fresh or self.spec() != wanted:
                     self.wipe()
@@ -131,12 +136,17 @@ class Fleet:
         write_file(etc / "hosts", "\n".join(lines) + "\n")
         write_file(etc / "hostname", host + "\n")
         write_file(etc / "machine-id", uuid.uuid4().hex + "\n", 0o444)
+        if wanted["engine"]:
+            (etc / "docker").mkdir(exist_ok=True)
+            write_file(etc / "docker/daemon.json", ENGINE)
 
     def _boot_all(self, hosts):
         for host in hosts:
             self._machine(host).launch()
         for host in hosts:
             self._report(host, self._machine(host).await_boot())
+            if self.engine:
+                self._machine(host).open_cgroups()
 
     def _report(self, host, state):
         if state == "degraded":

@@ -23,14 +23,17 @@ from .process import run
 PACKAGES = """systemd systemd-sysv dbus nginx-light iproute2 procps curl ca-certificates acl attr
 libzmq5 libcapnp-0.9.2 librocksdb7.8 libsodium23 libyaml-cpp0.7 libcurl4 libfmt9 libspdlog1.10
 libssl3 libzstd1 libsystemd0""".split()
+# Of hosts that run containers; the images for them are made of busybox.
+ENGINE = "docker.io docker-compose iptables busybox-static".split()
 # Timers and logins that would change files or cost seconds on a test host.
 MASKED = """apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
 e2scrub_reap.service fstrim.timer logrotate.timer console-getty.service getty@tty1.service
 systemd-networkd-wait-online.service""".split()
 RECIPE = "1"  # raise when build_base changes what it makes
 BASE_BYTES = 700 << 20  # mmdebstrap's peak
+ENGINE_BYTES = 500 << 20  # more of it
 KEPT_LAYERS = 6
-KEPT_BASES = 2
+KEPT_BASES = 3
 CHROOT_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
                       "LC_ALL": "C.UTF-8"}
 
@@ -109,25 +112,26 @@ def building(final):
         raise
 
 
-def base_image():
-    """Path of the base image, built when the cache has none for this recipe."""
+def base_image(engine=False):
+    """Path of the base image, with a container engine or without, built when the cache has none for this recipe."""
     cache, suite = cache_dir(), codename()
     sources = debian_sources(suite)
-    final = cache / f"base-{digest(RECIPE, suite, *PACKAGES, *MASKED, *sources.values())}"
+    packages = PACKAGES + (ENGINE if engine else [])
+    final = cache / f"base-{digest(RECIPE, suite, *packages, *MASKED, *sources.values())}"
     with cache_lock(cache):
         if not final.is_dir():
-            require_space(cache, BASE_BYTES, "the base image")
+            require_space(cache, BASE_BYTES + (ENGINE_BYTES if engine else 0), "the base image")
             started = time.monotonic()
             talk(f"building the base image of the test hosts ({suite}) ...")
             with building(final) as partial:
-                build_base(partial, suite, sources)
+                build_base(partial, suite, sources, packages)
             talk(f"base image ready in {time.monotonic() - started:.1f} s: {final}")
         os.utime(final)
         prune(cache, "base-*", KEPT_BASES)
     return final
 
 
-def build_base(target, suite, sources):
+def build_base(target, suite, sources, packages):
     with tempfile.TemporaryDirectory(prefix="rollbackctl-fleet-") as folder:
         files = []
         for name, text in sources.items():
@@ -136,7 +140,7 @@ def build_base(target, suite, sources):
         os.chmod(folder, 0o755)
         # An own mount namespace: what mmdebstrap mounts goes away with it, however it ends.
         command = ["unshare", "--mount", "--propagation", "private", "--", "mmdebstrap",
-                   "--variant=minbase", f"--include={','.join(PACKAGES)}", *proxy_options(),
+                   "--variant=minbase", f"--include={','.join(packages)}", *proxy_options(),
                    "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/man/*",
                    suite, str(target), *files]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

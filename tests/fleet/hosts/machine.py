@@ -20,8 +20,8 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 class Machine:
-    def __init__(self, fleet, name, state, root, netns):
-        self.fleet, self.name = fleet, name
+    def __init__(self, fleet, name, state, root, netns, engine=False):
+        self.fleet, self.name, self.engine = fleet, name, engine
         self.state, self.root, self.netns = Path(state), Path(root), netns
         self.record = self.state / f"{name}.nspawn"
         self.console = self.state / f"{name}.console"
@@ -62,7 +62,7 @@ class Machine:
         argv = ["systemd-nspawn", "-D", str(self.root), f"--machine={self.fleet}-{self.name}",
                 f"--hostname={self.name}", f"--network-namespace-path={self.netns}", "--boot", "--quiet",
                 "--register=no", "--keep-unit", "--settings=no", "--console=passive", "--resolv-conf=off",
-                "--timezone=off", "--link-journal=no", "--capability=CAP_NET_ADMIN"]
+                "--timezone=off", "--link-journal=no", f"--capability={'all' if self.engine else 'CAP_NET_ADMIN'}"]
         return cgroups.own_scope(f"rollbackctl-{self.fleet}-{self.name}") + argv
 
     def _before_exec(self):
@@ -84,6 +84,12 @@ class Machine:
         if not self.nspawn():
             return "ended"
         return self.system_state() if self.init() else None
+
+    def open_cgroups(self):
+        """A container engine makes groups of its own, which systemd-nspawn shows read-only where they are of version 1."""
+        for group in Path("/sys/fs/cgroup").iterdir():
+            if (group / "cgroup.procs").exists() and group.name not in ("systemd", "unified"):
+                self.run("mount", "-o", "remount,bind,rw", f"/sys/fs/cgroup/{group.name}", check=False)
 
     def system_state(self):
         """"running" or "degraded" once systemd has finished booting, else None."""
