@@ -8,6 +8,9 @@
 
 namespace rollback {
 
+// Fact of a compose resource: the name that its project has.
+inline constexpr const char* kProjectFact = "project";
+
 inline constexpr std::string_view kUnitDirectory = "/etc/systemd/system";
 
 // "shop@.service" of "shop@1.service"; "" of units that are no instance.

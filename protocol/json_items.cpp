@@ -119,7 +119,8 @@ Json item(const ResourceItem& item) {
             {"bytes", item.bytes},
             {"paths", Json::array()},
             {"units", Json::array()},
-            {"facts", Json::object()}};
+            {"facts", Json::object()},
+            {"services", texts(item.resource.services)}};
   for (const auto& managed : item.resource.paths)
     json["paths"].push_back(
         {{"path", text(managed.path)}, {"node", managed.node ? node(*managed.node) : Json()}});

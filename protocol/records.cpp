@@ -71,6 +71,9 @@ Status check(const ResourceSnapshot& resource) {
   if (!is_sorted_by(
           resource.facts, [](const Fact& it) -> const auto& { return it.name; }))
     return fail(ErrorCode::kInvalid, "its facts are not sorted by unique names");
+  if (!is_sorted_by(
+          resource.services, [](const std::string& it) -> const auto& { return it; }))
+    return fail(ErrorCode::kInvalid, "its services are not sorted and unique");
   for (const auto& unit : resource.units)
     if (!std::is_sorted(unit.uses.begin(), unit.uses.end()))
       return fail(ErrorCode::kInvalid, "what " + unit.name + " uses is not sorted");

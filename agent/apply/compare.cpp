@@ -186,6 +186,7 @@ Result<Comparison> compare_with(const RunDeps& deps, const CompareOrder& order) 
 namespace {
 
 Duration time_of(const PlanStep& step) {
+  if (step.action == StepAction::kStartProject) return std::chrono::seconds(3);
   return std::chrono::milliseconds(step.phase == StepPhase::kCommit ? 1 : 150);
 }
 

@@ -6,14 +6,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/apply/activation.h"
 #include "agent/apply/active_run.h"
 #include "agent/apply/ballast.h"
 #include "agent/apply/commit.h"
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
+#include "agent/apply/project_work.h"
 #include "agent/apply/traffic.h"
 #include "agent/apply/undo.h"
-#include "agent/apply/unit_work.h"
 #include "agent/apply/verify.h"
 #include "agent/health/gate.h"
 #include "model/exit_code.h"
@@ -75,7 +76,7 @@ class Execution {
     ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
     ROLLBACK_TRY(traffic_.drain(deadline_));
     touched_ = true;
-    ROLLBACK_TRY(quiesce_units(intent.units, deps_.services, deps_.clock, deadline_));
+    ROLLBACK_TRY(quiesce(intent, deps_, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(
         advance(RunPhase::kCommitting, fmt::format("changing {} paths", intent.files.size())));
@@ -85,7 +86,7 @@ class Execution {
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kActivating, "starting and reloading units"));
     activated_ = true;
-    ROLLBACK_TRY(activate_units(intent, deps_.services, deps_.clock, deadline_));
+    ROLLBACK_TRY(activate(intent, deps_, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kGating, "waiting for the probes"));
     ROLLBACK_TRY(gate());
@@ -106,6 +107,7 @@ class Execution {
     for (const auto& resource : run_.target.snapshot.resources)
       for (const auto& unit : resource.units)
         if (unit.active) input.units.push_back(unit.name);
+    input.others = [this] { return services_down(run_.target, deps_); };
     auto& listener = log_.listener();
     const auto result = run_gate(
         input, deps_.prober, deps_.services, deps_.clock,
@@ -178,12 +180,11 @@ class Execution {
   // What is not as it was before.
   std::vector<std::string> take_back() {
     traffic_.drain_for_undo();
-    for (const auto& line : stop_for_undo(run_.intent.units, deps_.services)) log_.warn(line);
+    stop_for_undo(run_.intent, deps_, log_);
     const auto files = undo_files(deps_.root, run_.stages, run_.intent.files);
     (void)run_.journal.append(JournalFilesUndone{files.differs});
     unfinished_ = files.unfinished;
-    for (const auto& line : start_for_undo(run_.intent, activated_, deps_.services))
-      log_.warn(line);
+    start_for_undo(run_.intent, activated_, deps_, log_);
     auto differs = files.differs;
     for (auto& line : compare_with_origin()) differs.push_back(std::move(line));
     return differs;
@@ -200,8 +201,7 @@ class Execution {
     const std::string name = record_.from.empty() ? "the state before the run" : record_.from;
     auto found = compare_host(deps_, run_.origin.state, name, run_.origin.memory);
     if (!found) return {"the host could not be compared: " + found.error().message};
-    for (auto& line : units_unlike_origin(run_.intent.units, deps_.services))
-      found->push_back(std::move(line));
+    for (auto& line : unlike_origin(run_.intent, deps_)) found->push_back(std::move(line));
     for (auto& line : probes_worse_than_before()) found->push_back(std::move(line));
     return *std::move(found);
   }

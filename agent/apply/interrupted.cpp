@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/apply/activation.h"
 #include "agent/apply/active_run.h"
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/recovery.h"
 #include "agent/apply/traffic.h"
 #include "agent/apply/undo.h"
-#include "agent/apply/unit_work.h"
 #include "model/exit_code.h"
 
 namespace rollback {
@@ -109,7 +109,7 @@ class Finish {
     (void)journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
     traffic_.drain_for_undo();
-    for (const auto& line : stop_for_undo(content_.intent->units, deps_.services)) log_.warn(line);
+    stop_for_undo(*content_.intent, deps_, log_);
     const auto files = undo_files(deps_.root, stages_, content_.intent->files);
     (void)journal.append(JournalFilesUndone{files.differs});
     content_.undone = JournalFilesUndone{files.differs};
@@ -120,11 +120,10 @@ class Finish {
   void take_units_back() {
     record_.phase = RunPhase::kUndoing;
     const auto& intent = *content_.intent;
-    for (const auto& line : stop_for_undo(intent.units, deps_.services)) log_.warn(line);
-    for (const auto& line : start_for_undo(intent, true, deps_.services)) log_.warn(line);
+    stop_for_undo(intent, deps_, log_);
+    start_for_undo(intent, true, deps_, log_);
     auto differs = content_.undone ? content_.undone->differs : std::vector<std::string>{};
-    for (auto& line : units_unlike_origin(intent.units, deps_.services))
-      differs.push_back(std::move(line));
+    for (auto& line : unlike_origin(intent, deps_)) differs.push_back(std::move(line));
     const bool restored = differs.empty();
     record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
     record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);

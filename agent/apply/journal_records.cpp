@@ -241,6 +241,15 @@ void io_hooks(Io& io, Hooks& hooks) {
   io_field(io, hooks.timeout);
 }
 
+template <typename Io, typename Project>
+void io_project(Io& io, Project& project) {
+  io_field(io, project.directory);
+  io_field(io, project.name);
+  io_texts(io, project.before);
+  io_texts(io, project.after);
+  io_field(io, project.starts);
+}
+
 template <typename Io, typename Intent>
 void io_intent(Io& io, Intent& intent) {
   io_field(io, intent.plan_digest);
@@ -251,6 +260,8 @@ void io_intent(Io& io, Intent& intent) {
   io_texts(io, intent.red_before);
   if (io.format() < 3) return;
   io_hooks(io, intent.hooks);
+  io_list(io, intent.projects, [&](auto& project) { io_project(io, project); });
+  io_field(io, intent.units_first);
 }
 
 template <typename Io, typename Phase>

@@ -43,6 +43,16 @@ struct JournalUnit {
   bool operator==(const JournalUnit&) const = default;
 };
 
+// A compose project the run acts on: its services that ran before, and those that shall.
+struct JournalProject {
+  std::string directory;
+  std::string name;  // that compose gave it; "" when it has no containers
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+  bool starts = false;  // compose up, with the target's files
+  bool operator==(const JournalProject&) const = default;
+};
+
 // Everything that undoing needs; synced before anything live is touched.
 struct JournalIntent {
   Digest plan_digest;
@@ -52,6 +62,8 @@ struct JournalIntent {
   bool daemon_reload = false;
   std::vector<std::string> red_before;  // required probes that were red in the baseline
   HookOptions hooks{};                  // that this run runs; none when it interrupts nothing
+  std::vector<JournalProject> projects{};
+  std::uint32_t units_first = 0;  // so many of the units start before the projects do
   bool operator==(const JournalIntent&) const = default;
 };
 

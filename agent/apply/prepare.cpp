@@ -12,9 +12,10 @@
 #include "agent/apply/fact_guard.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/preflight.h"
-#include "agent/apply/preview.h"
+#include "agent/apply/project_work.h"
 #include "agent/apply/staging.h"
 #include "agent/apply/unit_work.h"
+#include "agent/apply/validation.h"
 #include "agent/plan/hook_steps.h"
 #include "agent/plan/planner.h"
 
@@ -36,14 +37,6 @@ Status check_before(const RunDeps& deps) {
                   fmt::format("the probe {} must be green before a run and is red: {}", result.name,
                               result.answer));
   return {};
-}
-
-std::string joined(const std::vector<std::string>& lines, std::size_t limit) {
-  std::string text;
-  for (std::size_t i = 0; i < lines.size() && i < limit; ++i)
-    text += (text.empty() ? "" : ", ") + lines[i];
-  if (lines.size() > limit) text += fmt::format(" and {} more", lines.size() - limit);
-  return text;
 }
 
 class Preparer {
@@ -137,7 +130,7 @@ class Preparer {
                                comparison.plan,
                                comparison.origin.state,
                                comparison.target,
-                               preview_bytes(comparison)};
+                               preview_bytes(deps_, comparison)};
     auto checked = check_files(input);
     if (!checked && checked.error().code == ErrorCode::kNoSpace && give_up_ballast(deps_.state)) {
       log_.warn("the disk is full: the run takes the room that was held back for that");
@@ -191,30 +184,6 @@ class Preparer {
                                 fact.value, record_.to));
   }
 
-  // Roots of validators of every resource that changes.
-  std::map<const Resource*, const ResourceSnapshot*> validated(const Comparison& comparison) const {
-    std::set<std::string> changed;
-    for (const auto& step : comparison.plan.steps) changed.insert(step.resource);
-    std::map<const Resource*, const ResourceSnapshot*> found;
-    for (const auto& target : comparison.target.snapshot.resources) {
-      if (!changed.contains(fmt::format("{}/{}", to_string(target.kind), target.name))) continue;
-      for (const auto& resource : deps_.resources)
-        if (resource->spec().kind == target.kind && resource->spec().name == target.name)
-          found.emplace(resource.get(), &target);
-    }
-    return found;
-  }
-
-  std::size_t preview_bytes(const Comparison& comparison) const {
-    std::size_t bytes = 0;
-    for (const auto& [resource, target] : validated(comparison))
-      for (const auto& root : resource->preview_roots(*target))
-        for (const auto* state : {&comparison.origin.state, &comparison.target})
-          for (const auto& [path, node] : state->manifest)
-            if (is_within(path, root)) bytes += node.size + 4096;
-    return bytes;
-  }
-
   Result<JournalIntent> stage(Comparison& comparison, StageSet& stages, const Digest& plan_digest) {
     ROLLBACK_TRY(stages.make());
     ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
@@ -228,12 +197,14 @@ class Preparer {
                                     comparison.target, content, owners, deps_.readers}));
     log_.info(fmt::format("{} changes staged", intent.files.size()));
     ROLLBACK_TRY(in_time());
-    ROLLBACK_TRY(validate(comparison, stages, intent.files));
+    ROLLBACK_TRY(validate({deps_, comparison, stages, intent.files, log_}));
     ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(save_origin(stages, comparison.origin));
     // keep_origin() reads trees there that are not held any more.
     if (!stages.paths().empty()) comparison.origin.memory.bound();
     ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
+    intent.projects = note_projects(comparison.plan, comparison.origin.state, comparison.target);
+    intent.units_first = units_before_projects(comparison.plan, intent.units);
     intent.daemon_reload =
         std::any_of(comparison.plan.steps.begin(), comparison.plan.steps.end(),
                     [](const PlanStep& step) { return step.action == StepAction::kDaemonReload; });
@@ -243,47 +214,6 @@ class Preparer {
       if (!result.green && result.required) intent.red_before.push_back(result.name);
     ROLLBACK_ASSIGN(intent.fingerprint, fingerprint(deps_.root, comparison.origin.state));
     return intent;
-  }
-
-  Status validate(const Comparison& comparison, const StageSet& stages,
-                  const std::vector<FileOp>& ops) {
-    std::map<std::string, PreviewMount> previews;
-    for (const auto& resource : deps_.resources) {  // in the order of the configuration
-      const auto all = validated(comparison);
-      const auto found = all.find(resource.get());
-      if (found == all.end()) continue;
-      std::vector<PreviewMount> mounts;
-      for (const auto& root : resource->preview_roots(*found->second)) {
-        auto preview = previews.find(root);
-        if (preview == previews.end()) {
-          ROLLBACK_ASSIGN(auto made, make_preview({deps_.root, stages, ops}, root));
-          preview = previews.emplace(root, std::move(made)).first;
-        }
-        mounts.push_back(preview->second);
-      }
-      if (!mounts.empty()) ROLLBACK_TRY(judge(*resource, *found->second, mounts));
-    }
-    return {};
-  }
-
-  Status judge(Resource& resource, const ResourceSnapshot& target,
-               const std::vector<PreviewMount>& mounts) {
-    ROLLBACK_ASSIGN(const auto complaints, resource.validate(target, mounts));
-    if (complaints.empty()) return {};
-    ROLLBACK_ASSIGN(const auto now, resource.validate(target, {}));
-    std::vector<std::string> fresh;
-    for (const auto& complaint : complaints) {
-      const bool old = std::any_of(now.begin(), now.end(), [&](const Complaint& other) {
-        return other.text == complaint.text;
-      });
-      if (old)
-        log_.warn(complaint.text + " (the live configuration has the same fault)");
-      else
-        fresh.push_back(complaint.text);
-    }
-    if (fresh.empty()) return {};
-    return fail(ErrorCode::kConflict, fmt::format("{} would not be valid on this host: {}",
-                                                  record_.to, joined(fresh, 5)));
   }
 
   const RunDeps& deps_;

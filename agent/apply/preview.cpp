@@ -19,8 +19,11 @@ constexpr std::size_t kMaxFile = 256U << 20U;  // of a configuration root; large
 
 class Preview {
  public:
-  Preview(const PreviewInput& input, std::string live_root, Directory copy)
-      : input_(input), live_root_(std::move(live_root)), copy_(std::move(copy)) {
+  Preview(const PreviewInput& input, std::string live_root, Directory copy, Unchanged unchanged)
+      : input_(input),
+        live_root_(std::move(live_root)),
+        copy_(std::move(copy)),
+        unchanged_(unchanged) {
     for (const auto& op : input.ops)
       if (op.kind != FileOpKind::kDirectoryTime && is_within(op.path, live_root_))
         ops_.emplace(op.path, &op);
@@ -60,6 +63,10 @@ class Preview {
       // What is below a directory that goes has operations of its own, or is in the way of them.
       return WalkNext::kSkip;
     }
+    if (unchanged_ == Unchanged::kLinks && !changes_below(live_root_ + "/" + entry.path)) {
+      ROLLBACK_TRY(copy_.make_symlink(live_root_ + "/" + entry.path, entry.path));
+      return WalkNext::kSkip;
+    }
     switch (entry.stat.type) {
       case FileType::kDirectory: {
         ROLLBACK_TRY(copy_.make_directory(entry.path, 0700));
@@ -80,6 +87,11 @@ class Preview {
         return WalkNext::kSkip;
     }
     return WalkNext::kSkip;
+  }
+
+  [[nodiscard]] bool changes_below(const std::string& path) const {
+    const auto next = ops_.lower_bound(path + "/");
+    return next != ops_.end() && next->first.starts_with(path + "/");
   }
 
   static FileMeta meta_of(const FileStat& stat) {
@@ -123,19 +135,21 @@ class Preview {
   const PreviewInput& input_;
   const std::string live_root_;
   const Directory copy_;
+  const Unchanged unchanged_;
   std::multimap<std::string, const FileOp*> ops_;
 };
 
 }  // namespace
 
-Result<PreviewMount> make_preview(const PreviewInput& input, const std::string& live_root) {
+Result<PreviewMount> make_preview(const PreviewInput& input, const std::string& live_root,
+                                  Unchanged unchanged) {
   if (input.stages.paths().empty())
     return fail(ErrorCode::kBug, "a preview of " + live_root + " without a stage");
   ROLLBACK_ASSIGN(const Directory* stage, input.stages.at(0));
   const auto place = "preview" + live_root;
   ROLLBACK_TRY(stage->make_directories(place));
   ROLLBACK_ASSIGN(Directory copy, stage->open_directory(place));
-  ROLLBACK_TRY(Preview(input, live_root, std::move(copy)).fill());
+  ROLLBACK_TRY(Preview(input, live_root, std::move(copy), unchanged).fill());
   return PreviewMount{input.stages.paths()[0] + "/" + place, live_root};
 }
 

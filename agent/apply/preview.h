@@ -19,7 +19,11 @@ struct PreviewInput {
   const std::vector<FileOp>& ops;  // staged
 };
 
+// kLinks: what does not change is a link to what is live, for directories of any size.
+enum class Unchanged { kCopies, kLinks };
+
 // Copies `live_root` to `<stage>/preview<live_root>` of the first stage.
-Result<PreviewMount> make_preview(const PreviewInput& input, const std::string& live_root);
+Result<PreviewMount> make_preview(const PreviewInput& input, const std::string& live_root,
+                                  Unchanged unchanged = Unchanged::kCopies);
 
 }  // namespace rollback

@@ -11,8 +11,7 @@ namespace rollback {
 namespace {
 
 constexpr Duration kJobDeadline = std::chrono::seconds(90);  // systemd's own default
-constexpr Duration kReloadDeadline = std::chrono::seconds(60);
-constexpr Duration kStopAgain = std::chrono::seconds(30);  // of what was asked to stop before
+constexpr Duration kStopAgain = std::chrono::seconds(30);    // of what was asked to stop before
 
 bool starts(const JournalUnit& unit) {
   return unit.duty == UnitDuty::kStart || (unit.duty == UnitDuty::kRestart && unit.was_active);
@@ -72,8 +71,7 @@ Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& se
   return units;
 }
 
-Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services,
-                     const Clock& clock, BootTime end) {
+Status quiesce_units(Units units, ServiceManager& services, const Clock& clock, BootTime end) {
   // Against the order of starting: what uses another goes first.
   for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
     const bool stops = unit->duty == UnitDuty::kRestart || unit->duty == UnitDuty::kStop;
@@ -84,13 +82,13 @@ Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& serv
   return {};
 }
 
-Status activate_units(const JournalIntent& intent, ServiceManager& services, const Clock& clock,
-                      BootTime end) {
-  if (intent.daemon_reload) {
-    ROLLBACK_ASSIGN(const Duration time, time_for("daemon-reload", kReloadDeadline, clock, end));
-    ROLLBACK_TRY(services.daemon_reload(time));
-  }
-  for (const auto& unit : intent.units) {
+Status reload_systemd(ServiceManager& services, const Clock& clock, BootTime end) {
+  ROLLBACK_ASSIGN(const Duration time, time_for("daemon-reload", kReloadDeadline, clock, end));
+  return services.daemon_reload(time);
+}
+
+Status activate_units(Units units, ServiceManager& services, const Clock& clock, BootTime end) {
+  for (const auto& unit : units) {
     if (starts(unit)) {
       ROLLBACK_ASSIGN(const Duration time,
                       time_for("start " + unit.name, kJobDeadline, clock, end));
@@ -104,8 +102,7 @@ Status activate_units(const JournalIntent& intent, ServiceManager& services, con
   return {};
 }
 
-std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
-                                       ServiceManager& services) {
+std::vector<std::string> stop_units_for_undo(Units units, ServiceManager& services) {
   std::vector<std::string> failures;
   for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
     const auto info = services.unit(unit->name);
@@ -122,11 +119,10 @@ std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
   return failures;
 }
 
-std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activated,
-                                        ServiceManager& services) {
+std::vector<std::string> start_units_for_undo(Units units, bool activated,
+                                              ServiceManager& services) {
   std::vector<std::string> failures;
-  if (intent.daemon_reload) note(failures, services.daemon_reload(kReloadDeadline));
-  for (const auto& unit : intent.units) {
+  for (const auto& unit : units) {
     if (!unit.was_active) continue;
     if (unit.duty == UnitDuty::kReload) {
       if (activated) note(failures, services.reload(unit.name, kReloadDeadline));
@@ -137,8 +133,7 @@ std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activa
   return failures;
 }
 
-std::vector<std::string> units_unlike_origin(const std::vector<JournalUnit>& units,
-                                             ServiceManager& services) {
+std::vector<std::string> units_unlike_origin(Units units, ServiceManager& services) {
   std::vector<std::string> found;
   for (const auto& unit : units) {
     const auto info = services.unit(unit.name);

@@ -3,6 +3,7 @@
 // reloading them under the new ones, and the way back. Used by the run thread.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 
 namespace rollback {
 
+constexpr Duration kReloadDeadline = std::chrono::seconds(60);
+
 // How long a job of a run may take: at most `most`, and not beyond `end`, the run's own.
 Result<Duration> time_for(const std::string& job, Duration most, const Clock& clock, BootTime end);
 
@@ -20,22 +23,20 @@ bool is_up(const UnitInfo& unit);
 // The units a plan acts on in the order in which they start, and how they are now.
 Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services);
 
-// Stop at the first failure, of which one is that `end`, the run's own, has come: no job outlasts
-// it.
-Status quiesce_units(const std::vector<JournalUnit>& units, ServiceManager& services,
-                     const Clock& clock, BootTime end);
-Status activate_units(const JournalIntent& intent, ServiceManager& services, const Clock& clock,
-                      BootTime end);
+// Of some of a run's units in their order. Stop at the first failure, of which one is that `end`,
+// the run's own, has come: no job outlasts it.
+using Units = std::span<const JournalUnit>;
+Status quiesce_units(Units units, ServiceManager& services, const Clock& clock, BootTime end);
+Status reload_systemd(ServiceManager& services, const Clock& clock, BootTime end);
+Status activate_units(Units units, ServiceManager& services, const Clock& clock, BootTime end);
 
 // Undo goes on at failures and says what they were. What does not stop is killed: nothing could be
 // started again in its place.
-std::vector<std::string> stop_for_undo(const std::vector<JournalUnit>& units,
-                                       ServiceManager& services);
+std::vector<std::string> stop_units_for_undo(Units units, ServiceManager& services);
 // After the files are back. `activated`: units were started or reloaded with the target's files.
-std::vector<std::string> start_for_undo(const JournalIntent& intent, bool activated,
-                                        ServiceManager& services);
+std::vector<std::string> start_units_for_undo(Units units, bool activated,
+                                              ServiceManager& services);
 // Units that are not as they were before the run.
-std::vector<std::string> units_unlike_origin(const std::vector<JournalUnit>& units,
-                                             ServiceManager& services);
+std::vector<std::string> units_unlike_origin(Units units, ServiceManager& services);
 
 }  // namespace rollback

@@ -41,6 +41,11 @@ std::string replaced_program(const FileStat& program, const std::vector<FileOp>&
   return "";
 }
 
+bool starts_or_stops(const PlanStep& step) {
+  return step.action == StepAction::kStartUnit || step.action == StepAction::kStopUnit ||
+         step.action == StepAction::kStartProject || step.action == StepAction::kStopProject;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> compare_host(const RunDeps& deps, const HostState& wanted,
@@ -62,8 +67,7 @@ Result<std::vector<std::string>> compare_host(const RunDeps& deps, const HostSta
   ROLLBACK_ASSIGN(const Plan plan, make_plan({live, wanted, name, name, deps.options.resources}));
   std::vector<std::string> found;
   for (const auto& step : plan.steps)
-    if (step.phase == StepPhase::kCommit || step.action == StepAction::kStartUnit ||
-        step.action == StepAction::kStopUnit)
+    if (step.phase == StepPhase::kCommit || starts_or_stops(step))
       found.push_back(step.subject + ": " + step.why);
   const auto now = units_of(live);
   for (const auto& [unit, state] : units_of(wanted)) {

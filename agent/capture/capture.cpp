@@ -71,6 +71,8 @@ class Capture {
     }
     snapshot.units = std::move(scope->units);
     snapshot.facts = std::move(scope->facts);
+    snapshot.services = std::move(scope->services);
+    std::sort(snapshot.services.begin(), snapshot.services.end());
     std::sort(snapshot.units.begin(), snapshot.units.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     std::sort(snapshot.facts.begin(), snapshot.facts.end(),

@@ -29,9 +29,11 @@ struct WatchedUnit {
 struct Round {
   std::vector<ProbeResult> probes;
   std::vector<WatchedUnit> units;
+  std::vector<std::string> others;  // red
 
   [[nodiscard]] bool is_green() const {
-    return std::all_of(units.begin(), units.end(), [](const auto& unit) { return unit.is_up(); }) &&
+    return others.empty() &&
+           std::all_of(units.begin(), units.end(), [](const auto& unit) { return unit.is_up(); }) &&
            std::all_of(probes.begin(), probes.end(),
                        [](const auto& probe) { return probe.green || !probe.required; });
   }
@@ -67,6 +69,7 @@ class Gate {
     round_.probes = prober_.round(input_.probes);
     round_.units.clear();
     for (const auto& name : input_.units) round_.units.push_back({name, services_.unit(name)});
+    round_.others = input_.others ? input_.others() : std::vector<std::string>{};
   }
 
   // Units that run now but are not the run that `start_` saw.
@@ -129,6 +132,7 @@ class Gate {
         return fmt::format("red: {}: {}", probe.name, probe.answer);
     for (const auto& unit : round_.units)
       if (!unit.is_up()) return "red: " + describe(unit);
+    if (!round_.others.empty()) return "red: " + round_.others.front();
     return "green";
   }
 
@@ -158,6 +162,7 @@ class Gate {
                         (unit.info ? fmt::format(", restarts {}", unit.info->restarts) : ""));
       red_units.push_back(unit.name);
     }
+    reasons.insert(reasons.end(), round_.others.begin(), round_.others.end());
     add_logs(red_units);
     return false;
   }

@@ -21,6 +21,8 @@ struct GateInput {
   std::vector<ProbeSpec> probes;   // those with `after`
   std::vector<std::string> units;  // should be active and not restart
   BootTime deadline;               // of the whole run
+  // What else keeps a round from being green, one line each; none when it is empty.
+  std::function<std::vector<std::string>()> others{};
 };
 
 GateResult run_gate(const GateInput& input, Prober& prober, ServiceManager& services,

@@ -21,6 +21,15 @@ Units units_of(const HostState& state) {
   return units;
 }
 
+// "service queue/web" of those that run.
+std::set<std::string> services_of(const HostState& state) {
+  std::set<std::string> services;
+  for (const auto& resource : state.snapshot.resources)
+    for (const auto& service : resource.services)
+      services.insert(fmt::format("service {}/{}", resource.name, service));
+  return services;
+}
+
 std::string said(bool active) { return active ? "active" : "inactive"; }
 
 std::vector<std::string> unit_differences(const UnitState& from, const UnitState& to) {
@@ -119,6 +128,12 @@ std::vector<PathChange> compare_states(const HostState& from, const HostState& t
   }
   for (const auto& [name, unit] : after)
     if (!before.contains(name)) changes.push_back({"unit " + name, "added", {}});
+  const auto services_before = services_of(from);
+  const auto services_after = services_of(to);
+  for (const auto& name : services_before)
+    if (!services_after.contains(name)) changes.push_back({name, "removed", {}});
+  for (const auto& name : services_after)
+    if (!services_before.contains(name)) changes.push_back({name, "added", {}});
   return changes;
 }
 

@@ -18,7 +18,7 @@ struct PathChange {
 
 // In path order; what only mtimes or owner numbers distinguish is no change, and a directory that
 // differs only in what is below it is left out. Units whose activity or enablement differs come
-// last, as "unit NAME".
+// last, as "unit NAME", then services that run on one side only, as "service RESOURCE/NAME".
 std::vector<PathChange> compare_states(const HostState& from, const HostState& to);
 // Facts that differ, which make no other release, as "fact KIND/RESOURCE NAME", those of
 // the host as "fact NAME".

@@ -11,6 +11,7 @@
 
 #include "agent/plan/file_diff.h"
 #include "agent/plan/hook_steps.h"
+#include "agent/plan/project_steps.h"
 #include "agent/plan/unit_steps.h"
 #include "agent/privilege.h"
 
@@ -183,12 +184,15 @@ Result<Plan> make_plan(const PlanInput& input) {
   auto files = diff_files({input.live, input.target, input.to, [&](std::string_view path) {
                              return untold.covers(path) ? std::string() : owners.of(path);
                            }});
-  auto units = plan_units({input.live, input.target, input.specs, files, input.to});
+  const UnitInput around{input.live, input.target, input.specs, files, input.to};
+  auto units = plan_units(around);
+  auto projects = plan_projects(around);
   compare_enablement(input, files, plan.warnings);
 
+  // Units stop before the projects that they may use; nginx comes last.
   plan.steps = std::move(units.quiesce);
   plan.steps.reserve(plan.steps.size() + files.size() + units.activate.size());
-  for (auto* more : {&files, &units.activate})
+  for (auto* more : {&projects.quiesce, &files, &units.activate, &projects.activate, &units.nginx})
     std::move(more->begin(), more->end(), std::back_inserter(plan.steps));
   add_hooks(input.hooks, plan.steps);
   std::move(units.warnings.begin(), units.warnings.end(), std::back_inserter(plan.warnings));

@@ -50,12 +50,8 @@ class UnitPlanner {
     for (const auto& name : order_) add_stop(name, units_[name]);
     std::reverse(result_.quiesce.begin(), result_.quiesce.end());  // users before what they use
     add_daemon_reload();
-    for (const bool nginx : {false, true}) {
-      for (const auto& name : order_)
-        if (units_[name].nginx == nginx) add_start(name, units_[name]);
-      for (const auto& name : order_)
-        if (units_[name].nginx == nginx) add_reload(name, units_[name]);
-    }
+    for (const auto& name : order_) add_start(name, units_[name]);
+    for (const auto& name : order_) add_reload(name, units_[name]);
     return std::move(result_);
   }
 
@@ -176,20 +172,24 @@ class UnitPlanner {
     }
   }
 
+  std::vector<PlanStep>& steps_of(const UnitView& view) {
+    return view.nginx ? result_.nginx : result_.activate;
+  }
+
   void add_start(const std::string& name, const UnitView& view) {
     if (!shall_be_active(view)) return;
     if (was_active(view) && !restarts(view)) return;
     const auto why =
         was_active(view) ? view.restart : fmt::format("it does not run, in {} it does", input_.to);
-    result_.activate.push_back(
+    steps_of(view).push_back(
         {StepPhase::kActivate, StepAction::kStartUnit, name, view.resource, why, "stop it"});
   }
 
   void add_reload(const std::string& name, const UnitView& view) {
     if (view.reload.empty() || restarts(view)) return;
     if (!was_active(view) || !shall_be_active(view)) return;
-    result_.activate.push_back({StepPhase::kActivate, StepAction::kReloadUnit, name, view.resource,
-                                view.reload, "reload it again"});
+    steps_of(view).push_back({StepPhase::kActivate, StepAction::kReloadUnit, name, view.resource,
+                              view.reload, "reload it again"});
   }
 
   const UnitInput& input_;

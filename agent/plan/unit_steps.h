@@ -21,7 +21,8 @@ struct UnitInput {
 
 struct UnitSteps {
   std::vector<PlanStep> quiesce;
-  std::vector<PlanStep> activate;  // daemon-reload, starts, reloads; nginx last
+  std::vector<PlanStep> activate;  // daemon-reload, starts, reloads
+  std::vector<PlanStep> nginx;     // those of nginx, which comes last
   std::vector<std::string> warnings;
 };
 

@@ -22,6 +22,7 @@ struct ResourceScope {
       paths;  // absolute; also those that do not exist now but would be its own
   std::vector<UnitState> units;
   std::vector<Fact> facts;
+  std::vector<std::string> services{};  // of a compose project, those that run
 };
 
 // The target, merged with what is unmanaged, as complete copies of configuration roots.
@@ -42,9 +43,18 @@ class Resource {
   // Live directories whose merged copies its validator needs ("/etc/nginx"); none: no validator.
   [[nodiscard]] virtual std::vector<std::string> preview_roots(
       const ResourceSnapshot& target) const = 0;
+  // Whether those copies may hold links to live entries in the place of what does not change: for
+  // directories that hold data, too.
+  [[nodiscard]] virtual bool preview_links_to_live() const { return false; }
   // Complaints about what is mounted at `mounts`; with no mounts, about the live configuration.
   virtual Result<std::vector<Complaint>> validate(const ResourceSnapshot& target,
                                                   const std::vector<PreviewMount>& mounts) = 0;
+  // What the target needs and this host lacks, whatever its files are, refuses the run. The answer
+  // is what may be otherwise than it was, one sentence each.
+  virtual Result<std::vector<std::string>> require_for(
+      const ResourceSnapshot& /*target*/, const std::vector<PreviewMount>& /*mounts*/) {
+    return std::vector<std::string>{};
+  }
 };
 
 // What resources stand on. All outlive the resources.

@@ -117,6 +117,15 @@ Row unit_row(const Reply& reply, const ResourceItem& item, const UnitState& unit
            {printable(unit.fragment), Tone::kPlain, true}}};
 }
 
+Row service_row(const Reply& reply, const ResourceItem& item, const std::string& service) {
+  return {"services",
+          {"HOST", "SERVICE", "STATE", "RESOURCE"},
+          {{printable(reply.host)},
+           {printable(service)},
+           {"running", Tone::kGood},
+           {resource_name(item)}}};
+}
+
 Row fact_row(const Reply& reply, const std::string& resource, const Fact& fact) {
   return {"facts",
           {"HOST", "FACT", "RESOURCE", "VALUE"},
@@ -227,6 +236,8 @@ std::vector<Row> further_rows_of(const Reply& reply) {
   const auto* const item = std::get_if<ResourceItem>(&reply.body);
   if (item == nullptr) return rows;
   for (const auto& unit : item->resource.units) rows.push_back(unit_row(reply, *item, unit));
+  for (const auto& service : item->resource.services)
+    rows.push_back(service_row(reply, *item, service));
   for (const auto& fact : item->resource.facts)
     rows.push_back(fact_row(reply, resource_name(*item), fact));
   return rows;

@@ -52,6 +52,23 @@ TEST(Records, FactsOfTheHostAreRecordedAndMakeNoOtherContent) {
   EXPECT_FALSE(encode_snapshot(snapshot));
 }
 
+// A resource without services has the bytes it had before there were any.
+TEST(Records, ServicesThatRunAreContent) {
+  auto snapshot = samples::snapshot();
+  ResourceSnapshot project;
+  project.kind = ResourceKind::kCompose;
+  project.name = "queue";
+  snapshot.resources.push_back(project);
+  const auto down = content_root(snapshot);
+  auto& services = snapshot.resources.back().services;
+  services = {"web", "worker"};
+  expect_golden("snapshot_with_services", *encode_snapshot(snapshot));
+  EXPECT_EQ(*decode_snapshot(*encode_snapshot(snapshot)), snapshot);
+  EXPECT_NE(content_root(snapshot), down);
+  services = {"worker", "web"};
+  EXPECT_FALSE(encode_snapshot(snapshot));
+}
+
 // The worked example of docs/formats/records.md.
 TEST(Records, DocumentedExampleIsWhatIsWritten) {
   Node file;

@@ -45,6 +45,8 @@ JournalIntent intent_record() {
   intent.daemon_reload = true;
   intent.red_before = {"http http://127.0.0.1/healthz"};
   intent.hooks = {{{"/bin/lb", "drain"}}, {{"/bin/lb", "readmit"}}, std::chrono::seconds(7)};
+  intent.projects = {{"/srv/queue", "queue", {"web"}, {"web", "worker"}, true}};
+  intent.units_first = 1;
   return intent;
 }
 
@@ -175,7 +177,7 @@ TEST_F(JournalTest, CutsADamagedLastRecordAndRefusesDamageBefore) {
 TEST_F(JournalTest, RefusesANewerFormat) {
   write_three();
   auto newer = bytes();
-  newer[16] = 3;
+  newer[16] = kJournalFormat + 1;
   directory_.write("journal", newer);
   const auto found = Journal::find(state_);
   ASSERT_FALSE(found);
@@ -263,6 +265,19 @@ TEST_F(JournalTest, RefusesARecordThatItCouldNotReadAgain) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(bytes(), before);
   EXPECT_TRUE(journal->append(JournalPhase{RunPhase::kUndoing, {}}));
+}
+
+TEST_F(JournalTest, ReadsAnIntentFromBeforeHooksAndProjects) {
+  auto intent = intent_record();
+  intent.hooks = {};
+  intent.projects.clear();
+  intent.units_first = 0;
+  std::string encoded;
+  encode_journal_record(intent, [&](std::string_view piece) { encoded += piece; });
+  constexpr std::size_t kLater = 4 + 4 + 8 + 4 + 4;
+  const auto older = std::string_view(encoded).substr(0, encoded.size() - kLater);
+  EXPECT_EQ(decode_journal_record(older, 2), JournalRecord(intent));
+  EXPECT_FALSE(decode_journal_record(older, kJournalFormat));
 }
 
 TEST_F(JournalTest, RefusesRecordsThatDoNotDecode) {

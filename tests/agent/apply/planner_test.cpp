@@ -125,6 +125,40 @@ TEST_F(PlanTest, ReloadsNginxLastAndRestartsNothingForItsConfiguration) {
   EXPECT_EQ(why(StepAction::kReplace, "/etc/nginx/nginx.conf"), "content differs");
 }
 
+TEST_F(PlanTest, BringsProjectsUpBehindUnitsAndBeforeNginx) {
+  specs_.push_back(spec(ResourceKind::kCompose, "queue", {"/srv/queue"}));
+  for (auto* state : {&live_, &target_}) {
+    add(*state, ResourceKind::kCompose, "queue", {"/srv/queue/compose.yaml"}, {});
+    state->manifest["/srv/queue/compose.yaml"] = file("project");
+  }
+  live_.snapshot.resources.back().services = {"cache", "web"};
+  target_.snapshot.resources.back().services = {"web", "worker"};
+  target_.manifest["/etc/nginx/nginx.conf"] = file("old nginx");
+  target_.manifest["/etc/shop/shop.conf"] = file("old conf");
+  EXPECT_THAT(steps(), ElementsAre(line(StepAction::kStopUnit, "shop.service"),
+                                   line(StepAction::kStopProject, "/srv/queue"),
+                                   line(StepAction::kReplace, "/etc/nginx/nginx.conf"),
+                                   line(StepAction::kReplace, "/etc/shop/shop.conf"),
+                                   line(StepAction::kStartUnit, "shop.service"),
+                                   line(StepAction::kStartProject, "/srv/queue"),
+                                   line(StepAction::kReloadUnit, "nginx.service")));
+  EXPECT_EQ(why(StepAction::kStopProject, "/srv/queue"), "v2.4.1 has service cache stopped");
+  EXPECT_EQ(why(StepAction::kStartProject, "/srv/queue"),
+            "service worker does not run, in v2.4.1 it does");
+}
+
+TEST_F(PlanTest, LeavesAProjectAloneThatIsAsItWas) {
+  specs_.push_back(spec(ResourceKind::kCompose, "queue", {"/srv/queue"}));
+  for (auto* state : {&live_, &target_}) {
+    add(*state, ResourceKind::kCompose, "queue", {"/srv/queue/compose.yaml"}, {});
+    state->manifest["/srv/queue/compose.yaml"] = file("project");
+    state->snapshot.resources.back().services = {"web"};
+  }
+  EXPECT_TRUE(plan().empty());
+  target_.snapshot.resources.back().services.clear();
+  EXPECT_THAT(steps(), ElementsAre(line(StepAction::kStopProject, "/srv/queue")));
+}
+
 TEST_F(PlanTest, RestartsOnlyTheUnitWhoseBinaryChanges) {
   target_.manifest["/opt/shop/bin/shop"] = file("old binary", 0755);
   target_.manifest["/etc/nginx/nginx.conf"] = file("old nginx");

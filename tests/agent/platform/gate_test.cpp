@@ -98,6 +98,16 @@ TEST_F(GateTest, IsRedAfterTheWindowAndQuotesTheProbe) {
                                           "probe shop answers: HTTP 502, expected 200"));
 }
 
+TEST_F(GateTest, IsRedWhileAnythingElseIs) {
+  int rounds = 0;
+  input_.others = [&] {
+    return ++rounds > 5 ? std::vector<std::string>{"web is exited"} : std::vector<std::string>{};
+  };
+  const GateResult result = run();
+  EXPECT_FALSE(result.green);
+  EXPECT_THAT(result.reasons, ElementsAre("turned red during the soak", "web is exited"));
+}
+
 TEST_F(GateTest, AProbeThatFlapsInTheWindowNeverPasses) {
   prober_.is_green = [](int round, const ProbeSpec&) { return round % 3 != 0; };
   EXPECT_FALSE(run().green);

@@ -117,19 +117,19 @@ INSTANTIATE_TEST_SUITE_P(
             "agent.yaml:2: the program 'psql' needs its absolute path; no shell and no PATH are "
             "searched"},
         BadConfig{"\nfacts: [{name: a, exec: [/bin/a], timeout: 5m}]",
-                  "agent.yaml:2: the duration must be between 10 ms and 60.00 s"},
+                  "agent.yaml:2: the duration must be between 10 ms and 1 min 0 s"},
         BadConfig{"\nhooks: { drain: [[lb, drain]], readmit: [[/bin/lb, readmit]] }",
                   "agent.yaml:2: the program 'lb' needs its absolute path; no shell and no PATH "
                   "are searched"},
         BadConfig{"\nhooks: { drain: [/bin/lb, drain] }",
-                  "agent.yaml:2: a list is needed here, but there is a value"},
+                  "agent.yaml:2: a list is needed here, but there is a single value"},
         BadConfig{"\nhooks: { drain: [[]] }",
                   "agent.yaml:2: a program and its arguments are needed here"},
         BadConfig{"\nhooks: { drain: [[/bin/lb, drain]] }",
                   "agent.yaml:2: a host that is drained needs 'readmit', or it gets no traffic "
                   "again"},
         BadConfig{"\nhooks: { readmit: [[/bin/lb]], timeout: 11m }",
-                  "agent.yaml:2: the duration must be between 10 ms and 10.0 min"},
+                  "agent.yaml:2: the duration must be between 10 ms and 10 min 0 s"},
         BadConfig{"\nhooks: { undrain: [] }",
                   "agent.yaml:2: the key 'undrain' is not known here; did you mean 'drain'?"},
         BadConfig{"resources:\n  - { kind: files, name: a, paths: [/etc/a], git: {} }",

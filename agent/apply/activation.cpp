@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/apply/activation.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "agent/apply/project_work.h"
+#include "agent/apply/unit_work.h"
+
+namespace rollback {
+
+namespace {
+
+// Those that start before the projects, and those behind.
+std::pair<Units, Units> parts_of(const JournalIntent& intent) {
+  const Units units(intent.units);
+  const auto first = std::min<std::size_t>(intent.units_first, units.size());
+  return {units.first(first), units.subspan(first)};
+}
+
+void warn(const std::vector<std::string>& failures, RunLog& log) {
+  for (const auto& line : failures) log.warn(line);
+}
+
+}  // namespace
+
+Status quiesce(const JournalIntent& intent, const RunDeps& deps, BootTime end) {
+  ROLLBACK_TRY(quiesce_units(intent.units, deps.services, deps.clock, end));
+  return quiesce_projects(intent.projects, deps, end);
+}
+
+Status activate(const JournalIntent& intent, const RunDeps& deps, BootTime end) {
+  const auto [first, last] = parts_of(intent);
+  if (intent.daemon_reload) ROLLBACK_TRY(reload_systemd(deps.services, deps.clock, end));
+  ROLLBACK_TRY(activate_units(first, deps.services, deps.clock, end));
+  ROLLBACK_TRY(activate_projects(intent.projects, deps, end));
+  return activate_units(last, deps.services, deps.clock, end);
+}
+
+void stop_for_undo(const JournalIntent& intent, const RunDeps& deps, RunLog& log) {
+  warn(stop_units_for_undo(intent.units, deps.services), log);
+  warn(stop_projects_for_undo(intent.projects, deps), log);
+}
+
+void start_for_undo(const JournalIntent& intent, bool activated, const RunDeps& deps, RunLog& log) {
+  const auto [first, last] = parts_of(intent);
+  if (intent.daemon_reload)
+    if (const auto reloaded = deps.services.daemon_reload(kReloadDeadline); !reloaded)
+      log.warn(reloaded.error().message);
+  warn(start_units_for_undo(first, activated, deps.services), log);
+  warn(start_projects_for_undo(intent.projects, activated, deps), log);
+  warn(start_units_for_undo(last, activated, deps.services), log);
+}
+
+std::vector<std::string> unlike_origin(const JournalIntent& intent, const RunDeps& deps) {
+  auto found = units_unlike_origin(intent.units, deps.services);
+  auto projects = projects_unlike_origin(intent.projects, deps);
+  std::move(projects.begin(), projects.end(), std::back_inserter(found));
+  return found;
+}
+
+}  // namespace rollback
