@@ -9,18 +9,51 @@ namespace rollback {
 
 namespace {
 
+enum class Moved { kNo, kYes };
+
+// A rename changes the ctime of a file. One with several names may have been renamed by another of
+// them, and overlayfs gives it a new inode then: such a file is compared by the rest.
+bool is_as_seen(const FileStat& seen, const FileStat& now, Moved moved) {
+  if (now.type != seen.type || now.mode != seen.mode || now.uid != seen.uid || now.gid != seen.gid)
+    return false;
+  if (seen.type == FileType::kDirectory) return now.ino == seen.ino;  // entries come and go
+  if (now.size != seen.size || now.mtime_ns != seen.mtime_ns) return false;
+  const bool one_name = seen.nlink == 1;
+  if (moved == Moved::kYes) return !one_name || now.ino == seen.ino;
+  return now.ino == seen.ino && (!one_name || now.ctime_ns == seen.ctime_ns);
+}
+
+// Somebody may come between this and the rename: what that has brought is looked at, too.
+Status check_seen(const FileOp& op, const Directory& directory, std::string_view name,
+                  Moved moved) {
+  if (!op.seen) return {};
+  ROLLBACK_ASSIGN(const auto now, directory.find_stat(name));
+  if (now && is_as_seen(*op.seen, *now, moved)) return {};
+  return fail(ErrorCode::kConflict, op.path + " was changed by somebody while the run was at work");
+}
+
+Status move_in(const FileOp& op, const Directory& stage, const Directory& live,
+               std::string_view name) {
+  auto moved = publish(stage, op.slot, live, name, PublishMode::kMoveIn);
+  if (moved || moved.error().code != ErrorCode::kExists) return moved;
+  return fail(ErrorCode::kConflict, op.path + " was made by somebody while the run was at work");
+}
+
 Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op) {
   ROLLBACK_ASSIGN(const Directory* live, parents.of(op.path));
   ROLLBACK_ASSIGN(const Directory* stage, stages.at(op.stage));
   const auto name = name_in_parent(op.path);
+  ROLLBACK_TRY(check_seen(op, *live, name, Moved::kNo));
   switch (op.kind) {
     case FileOpKind::kExchange:
-      return publish(*stage, op.slot, *live, name, PublishMode::kExchange);
+      ROLLBACK_TRY(publish(*stage, op.slot, *live, name, PublishMode::kExchange));
+      return check_seen(op, *stage, op.slot, Moved::kYes);
     case FileOpKind::kCreate:
     case FileOpKind::kMakeDirectory:
-      return publish(*stage, op.slot, *live, name, PublishMode::kMoveIn);
+      return move_in(op, *stage, *live, name);
     case FileOpKind::kRemove:
-      return publish(*stage, op.slot, *live, name, PublishMode::kMoveOut);
+      ROLLBACK_TRY(publish(*stage, op.slot, *live, name, PublishMode::kMoveOut));
+      return check_seen(op, *stage, op.slot, Moved::kYes);
     case FileOpKind::kRemoveDirectory:
       return live->remove_directory(name);
     case FileOpKind::kDirectoryMetadata: {

@@ -190,22 +190,26 @@ class Stager {
       case StepAction::kRemoveDirectory:
         op.kind = FileOpKind::kRemoveDirectory;
         op.from = input_.live.manifest.at(op.path).meta;
-        return {};
-      case StepAction::kDirectoryMetadata: {
+        return look_at_live(op);
+      case StepAction::kDirectoryMetadata:
         op.kind = FileOpKind::kDirectoryMetadata;
         op.from = input_.live.manifest.at(op.path).meta;
         op.to = with_owners_of_host(input_.target.manifest.at(op.path), input_.owners);
-        return {};
-      }
+        return look_at_live(op);
       default:
         return fail(ErrorCode::kBug, "a step on " + op.path + " that no commit can do");
     }
   }
 
   Status note_origin(FileOp& op) {
-    ROLLBACK_ASSIGN(const auto there, parents_.find(op.path));
-    if (!there) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
-    op.origin = there->ino;
+    ROLLBACK_TRY(look_at_live(op));
+    op.origin = op.seen->ino;
+    return {};
+  }
+
+  Status look_at_live(FileOp& op) {
+    ROLLBACK_ASSIGN(op.seen, parents_.find(op.path));
+    if (!op.seen) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
     return {};
   }
 

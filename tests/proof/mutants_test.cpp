@@ -62,14 +62,17 @@ std::string second_run(const Layer& layer) {
   return scene.commit(*calls) ? "two runs at the same time" : "";
 }
 
-// Somebody does something when the run is prepared: its third record is synced.
-std::string meanwhile(const Layer& layer, const std::function<void(const Scene&)>& act,
+// How many records are synced then.
+enum class When { kPrepared = 3, kCommitting = 4 };
+
+// Somebody does something meanwhile.
+std::string meanwhile(const Layer& layer, When when, const std::function<void(const Scene&)>& act,
                       const std::function<std::string(const Scene&)>& wrong) {
   Scene scene(plain_trees().plant, {});
   FaultySyscalls hears(scene.kernel());
   int records = 0;
   hears.answer = [&](std::string_view call) {
-    if (call == "fdatasync" && ++records == 3) act(scene);
+    if (call == "fdatasync" && ++records == static_cast<int>(when)) act(scene);
     return 0;
   };
   const auto calls = over(layer, hears);
@@ -79,7 +82,8 @@ std::string meanwhile(const Layer& layer, const std::function<void(const Scene&)
 
 std::string created_meanwhile(const Layer& layer) {
   return meanwhile(
-      layer, [](const Scene& scene) { scene.host().write("etc/app/kept/fresh", "of somebody"); },
+      layer, When::kPrepared,
+      [](const Scene& scene) { scene.host().write("etc/app/kept/fresh", "of somebody"); },
       [](const Scene& scene) -> std::string {
         const auto path = scene.host().path() / "etc/app/kept/fresh";
         if (fs::is_regular_file(path) && scene.host().read("etc/app/kept/fresh") == "of somebody")
@@ -88,9 +92,9 @@ std::string created_meanwhile(const Layer& layer) {
       });
 }
 
-std::string edited_meanwhile(const Layer& layer) {
+std::string edited(const Layer& layer, When when) {
   return meanwhile(
-      layer,
+      layer, when,
       [](const Scene& scene) {
         const auto path = scene.host().path() / "etc/app/conf";
         const auto time = fs::last_write_time(path);
@@ -101,6 +105,9 @@ std::string edited_meanwhile(const Layer& layer) {
         return scene.host().read("etc/app/conf") == "edited" ? "" : "an edit was written over";
       });
 }
+
+std::string edited_meanwhile(const Layer& layer) { return edited(layer, When::kPrepared); }
+std::string edited_at_work(const Layer& layer) { return edited(layer, When::kCommitting); }
 
 class SickDisk final : public PassingSyscalls {
  public:
@@ -144,6 +151,7 @@ TEST(Mutants, AmongOthersAreNoticed) {
       {"takes no lock", second_run, without_lock()},
       {"replaces what it should not", created_meanwhile, without_noreplace()},
       {"sees no edit", edited_meanwhile, without_change_times()},
+      {"sees no edit at work", edited_at_work, without_change_times()},
       {"sees no full disk", full, without_sight_of_full_disks()},
       {"sees no flags", immutable, without_sight_of_flags()},
       {"creates over what is there", planted_temporary, without_exclusive_creation()}};

@@ -151,6 +151,19 @@ TEST_F(GuardTest, AUnitWithItsOldInvocationWasNotRestarted) {
   expect_restored(roll_back("v1.0.0").value(), "app.service was not restarted");
 }
 
+TEST_F(GuardTest, AChangeOfSomebodyElseStopsARunAndStays) {
+  watcher_.hear = [this](const RunEvent& event) {
+    if (event.phase == RunPhase::kCommitting) host_.write("etc/app/app.conf", "theirs");
+  };
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kInconsistent);
+  EXPECT_THAT(record.findings,
+              Contains("/etc/app/app.conf was changed by somebody while the run was at work"));
+  EXPECT_EQ(host_.read("etc/app/app.conf"), "theirs");
+  EXPECT_EQ(host_.read("etc/app/only-two"), "2");
+  EXPECT_FALSE(std::filesystem::exists(host_.path() / "etc/app/only-one"));
+}
+
 // A program of the host that runs until it is ended.
 class RunningProgram {
  public:
