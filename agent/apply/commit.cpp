@@ -13,12 +13,13 @@ enum class Moved { kNo, kYes };
 
 // A rename changes the ctime of a file. One with several names may have been renamed by another of
 // them, and overlayfs gives it a new inode then: such a file is compared by the rest.
-bool is_as_seen(const FileStat& seen, const FileStat& now, Moved moved) {
+bool is_as_seen(const FileOp& op, const FileStat& now, Moved moved) {
+  const FileStat& seen = *op.seen;
   if (now.type != seen.type || now.mode != seen.mode || now.uid != seen.uid || now.gid != seen.gid)
     return false;
   if (seen.type == FileType::kDirectory) return now.ino == seen.ino;  // entries come and go
   if (now.size != seen.size || now.mtime_ns != seen.mtime_ns) return false;
-  const bool one_name = seen.nlink == 1;
+  const bool one_name = seen.nlink == (op.kind == FileOpKind::kReplace ? 2U : 1U);
   if (moved == Moved::kYes) return !one_name || now.ino == seen.ino;
   return now.ino == seen.ino && (!one_name || now.ctime_ns == seen.ctime_ns);
 }
@@ -28,7 +29,7 @@ Status check_seen(const FileOp& op, const Directory& directory, std::string_view
                   Moved moved) {
   if (!op.seen) return {};
   ROLLBACK_ASSIGN(const auto now, directory.find_stat(name));
-  if (now && is_as_seen(*op.seen, *now, moved)) return {};
+  if (now && is_as_seen(op, *now, moved)) return {};
   return fail(ErrorCode::kConflict, op.path + " was changed by somebody while the run was at work");
 }
 
@@ -48,6 +49,8 @@ Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op
     case FileOpKind::kExchange:
       ROLLBACK_TRY(publish(*stage, op.slot, *live, name, PublishMode::kExchange));
       return check_seen(op, *stage, op.slot, Moved::kYes);
+    case FileOpKind::kReplace:
+      return publish(*stage, incoming(op), *live, name, PublishMode::kReplace);
     case FileOpKind::kCreate:
     case FileOpKind::kMakeDirectory:
       return move_in(op, *stage, *live, name);

@@ -23,6 +23,8 @@ enum class FileOpKind {
   kRemoveDirectory = 5,    // of an emptied directory; undo makes it from `from`
   kDirectoryMetadata = 6,  // from -> to
   kDirectoryTime = 7,      // mtimes of `from` -> `to`, after everything else, both ways
+  kReplace = 8,            // incoming -> path, where two files cannot be exchanged: the slot has
+                           // been another name of the origin since before the commit
 };
 
 struct FileOp {
@@ -39,5 +41,10 @@ struct FileOp {
   std::optional<FileStat> seen;
   bool operator==(const FileOp&) const = default;
 };
+
+// Name in the stage of what the commit makes live.
+inline std::string incoming(const FileOp& op) {
+  return op.kind == FileOpKind::kReplace ? op.slot + ".new" : op.slot;
+}
 
 }  // namespace rollback

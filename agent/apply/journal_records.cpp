@@ -208,7 +208,7 @@ void io_begin(Io& io, Begin& begin) {
 
 template <typename Io, typename Op>
 void io_file(Io& io, Op& op) {
-  io_enum(io, op.kind, FileOpKind::kDirectoryTime);
+  io_enum(io, op.kind, FileOpKind::kReplace);
   io_field(io, op.path);
   io_field(io, op.stage);
   io_field(io, op.slot);
@@ -276,7 +276,7 @@ void io_confirm(Io& io, Confirm& confirm) {
   io_field(io, confirm.until);
   io_field(io, confirm.boot_id);
   io_field(io, confirm.rebooted);
-  io_field(io, confirm.by_contact);
+  if (io.format() >= 3) io_field(io, confirm.by_contact);
 }
 
 template <typename Body>

@@ -51,7 +51,7 @@ Status check_emptied(const PreflightInput& input) {
   return {};
 }
 
-// The file systems whose files others change, too, and on which two files cannot be exchanged.
+// The file systems whose files other machines change, too.
 // Source of the numbers: linux/magic.h and the file systems' own headers.
 constexpr std::array<std::pair<std::uint32_t, std::string_view>, 10> kRemote = {{
     {0x6969, "NFS"},
@@ -74,14 +74,13 @@ Result<std::uint32_t> file_system_of(const Directory& directory) {
   return static_cast<std::uint32_t>(found.f_type);
 }
 
-// What a run stages is exchanged with what is live, on the mount of both.
 Status check_local(const Directory& directory, const std::string& mount) {
   ROLLBACK_ASSIGN(const auto type, file_system_of(directory));
   for (const auto& [number, name] : kRemote)
     if (type == number)
       return fail(ErrorCode::kUnsupported,
-                  fmt::format("{} is on {}, where no file can be replaced in one step; manage it "
-                              "on the machine that stores it",
+                  fmt::format("{} is on {}, whose files other machines change, too; manage it on "
+                              "the machine that stores it",
                               mount, name));
   return {};
 }
@@ -220,8 +219,8 @@ Result<std::vector<std::string>> doubtful_file_systems(const Directory& root,
     ROLLBACK_ASSIGN(const auto type, file_system_of(directory));
     if (type == kFuse)
       sentences.push_back(mount +
-                          " is on FUSE: whether a file can be replaced there in one step, "
-                          "and is safe when the power goes, its program decides");
+                          " is on FUSE: whether a file is safe there when the power goes, its "
+                          "program decides");
   }
   return sentences;
 }

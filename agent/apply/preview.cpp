@@ -115,13 +115,15 @@ class Preview {
       case FileOpKind::kDirectoryMetadata:
         return copy_.set_meta(path, op.to);
       case FileOpKind::kExchange:
+      case FileOpKind::kReplace:
       case FileOpKind::kCreate: {
-        ROLLBACK_ASSIGN(const FileStat stat, stage->stat(op.slot));
+        const auto staged = incoming(op);
+        ROLLBACK_ASSIGN(const FileStat stat, stage->stat(staged));
         if (stat.type == FileType::kSymlink) {
-          ROLLBACK_ASSIGN(const std::string target, stage->read_link(op.slot));
+          ROLLBACK_ASSIGN(const std::string target, stage->read_link(staged));
           return copy_.make_symlink(target, path);
         }
-        ROLLBACK_ASSIGN(const File file, stage->open_file(op.slot));
+        ROLLBACK_ASSIGN(const File file, stage->open_file(staged));
         return copy_file(file, path, meta_of(stat));
       }
       case FileOpKind::kRemove:

@@ -34,7 +34,7 @@ Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
   return false;
 }
 
-// What was staged waits in its slot again, or what was removed is live again.
+// What was staged waits in its slot again, or what was removed or replaced is live again.
 Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
                            const std::vector<FileOp>& ops) {
   for (const auto& op : ops) {
@@ -43,7 +43,7 @@ Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
       ROLLBACK_ASSIGN(const auto slot, (*stage)->find_stat(op.slot));
       if (slot && slot->ino == op.staged) return true;
     }
-    if (op.kind != FileOpKind::kRemove) continue;
+    if (op.kind != FileOpKind::kRemove && op.kind != FileOpKind::kReplace) continue;
     ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
     if (there && there->ino == op.origin) return true;
   }

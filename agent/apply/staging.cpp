@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -12,7 +11,10 @@
 #include <set>
 #include <utility>
 
+#include "agent/apply/posted_writes.h"
+#include "agent/apply/replacing.h"
 #include "core/fs/holes.h"
+#include "core/fs/publish.h"
 
 namespace rollback {
 
@@ -26,52 +28,13 @@ bool is_lost(const Error& error) noexcept {
   return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kCorrupt;
 }
 
-// Files that threads are writing. After the first failure those not yet begun are left out.
-class Writes {
- public:
-  explicit Writes(ReadPool& pool) : pool_(pool) {}
-  ~Writes() { (void)wait(); }  // whoever goes early has an error of its own
-  Writes(const Writes&) = delete;
-  Writes& operator=(const Writes&) = delete;
-
-  void add(std::uint64_t bytes, std::function<Status()> write) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!outcome_) return;
-      ++open_;
-    }
-    pool_.post(bytes, [this, write = std::move(write)] { run(write); });
-  }
-  // All that were added are done.
-  Status wait() {
-    std::unique_lock lock(mutex_);
-    none_open_.wait(lock, [&] { return open_ == 0; });
-    return outcome_;
-  }
-
- private:
-  void run(const std::function<Status()>& write) {
-    std::unique_lock lock(mutex_);
-    if (outcome_) {
-      lock.unlock();
-      auto status = write();
-      lock.lock();
-      if (!status && outcome_) outcome_ = std::move(status);
-    }
-    if (--open_ == 0) none_open_.notify_all();
-  }
-
-  ReadPool& pool_;
-  std::mutex mutex_;
-  std::condition_variable none_open_;
-  std::size_t open_ = 0;
-  Status outcome_;
-};
-
 class Stager {
  public:
   explicit Stager(const StagingInput& input)
-      : input_(input), parents_(input.root), writes_(input.writers) {
+      : input_(input),
+        parents_(input.root),
+        replacing_(input.stages.paths().size()),
+        writes_(input.writers) {
     for (const auto& group : input.target.snapshot.hard_links)
       for (const auto& path : group) link_group_[path] = group.front();
   }
@@ -176,7 +139,7 @@ class Stager {
         op.kind = action == StepAction::kReplace ? FileOpKind::kExchange : FileOpKind::kCreate;
         op.slot = slot;
         if (action == StepAction::kWrite) ROLLBACK_TRY(expect_nothing(op));
-        if (action == StepAction::kReplace) ROLLBACK_TRY(note_origin(op));
+        if (action == StepAction::kReplace) ROLLBACK_TRY(prepare_replacing(op, stage));
         return write_file(op, stage);
       case StepAction::kRemove:
         op.kind = FileOpKind::kRemove;
@@ -199,6 +162,19 @@ class Stager {
       default:
         return fail(ErrorCode::kBug, "a step on " + op.path + " that no commit can do");
     }
+  }
+
+  Status prepare_replacing(FileOp& op, const Directory& stage) {
+    auto& how = replacing_[op.stage];
+    if (!how) {
+      ROLLBACK_ASSIGN(how, try_replacing(stage));
+    }
+    if (*how == Replacing::kOverLink) {
+      op.kind = FileOpKind::kReplace;
+      ROLLBACK_ASSIGN(const Directory* live, parents_.of(op.path));
+      ROLLBACK_TRY(link_entry(*live, name_in_parent(op.path), stage, op.slot));
+    }
+    return note_origin(op);  // a link has changed its ctime
   }
 
   Status note_origin(FileOp& op) {
@@ -225,8 +201,8 @@ class Stager {
     }
     FileMeta meta = with_owners_of_host(node, input_.owners);
     if (node.kind == NodeKind::kSymlink) {
-      ROLLBACK_TRY(stage.make_symlink(node.target, op.slot));
-      ROLLBACK_TRY(stage.set_meta(op.slot, meta));
+      ROLLBACK_TRY(stage.make_symlink(node.target, incoming(op)));
+      ROLLBACK_TRY(stage.set_meta(incoming(op), meta));
       return note_staged(op, stage);
     }
     writes_.add(std::min(2 * node.size, kHeldOfFile),
@@ -238,7 +214,7 @@ class Stager {
 
   // By a thread of the pool.
   Status write_content(FileOp& op, const Directory& stage, const Node& node, const FileMeta& meta) {
-    ROLLBACK_ASSIGN(File file, stage.create_file(op.slot, 0600));
+    ROLLBACK_ASSIGN(File file, stage.create_file(incoming(op), 0600));
     // Small ones find out as well before anything is live, and need not be asked for one by one.
     if (!node.sparse && node.size >= kReservedFrom)
       ROLLBACK_TRY(file.allocate(0, node.size, File::Growth::kKeepsSize));
@@ -269,9 +245,7 @@ class Stager {
                                                " are one file in the release, but on two mounts "
                                                "here");
     ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(op.stage));
-    const int result =
-        stage->calls().linkat(stage->fd(), first.slot.c_str(), stage->fd(), op.slot.c_str(), 0);
-    if (result < 0) return fail_errno(-result, "link the staged " + op.path);
+    ROLLBACK_TRY(link_entry(*stage, incoming(first), *stage, incoming(op)));
     return note_staged(op, *stage);
   }
 
@@ -284,7 +258,7 @@ class Stager {
   }
 
   static Status note_staged(FileOp& op, const Directory& stage) {
-    ROLLBACK_ASSIGN(const FileStat stat, stage.stat(op.slot));
+    ROLLBACK_ASSIGN(const FileStat stat, stage.stat(incoming(op)));
     op.staged = stat.ino;
     return {};
   }
@@ -298,7 +272,8 @@ class Stager {
   std::mutex mutex_;                                // guards lost_
   std::set<std::string> lost_;                      // paths whose contents the store lacks
   std::vector<std::optional<FileSystemSync>> syncs_;  // by index of the stage
-  Writes writes_;                                     // last: they end before the rest goes
+  std::vector<std::optional<Replacing>> replacing_;   // the same
+  PostedWrites writes_;                               // last: they end before the rest goes
 };
 
 }  // namespace

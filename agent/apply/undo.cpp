@@ -23,10 +23,15 @@ struct Scene {
   std::optional<FileStat> there;  // at the live path
   std::optional<FileStat> slot;
 
+  // A move that was made by a link and an unlink stopped in between.
+  [[nodiscard]] bool has_both_names() const { return there && slot && there->ino == slot->ino; }
   Status move(PublishMode mode) const { return publish(stage, op.slot, live, name, mode); }
   // What somebody else put there in the meantime goes beside the slot, out of the way.
   Status set_aside() const {
-    return publish(stage, op.slot + std::string(kFoundSuffix), live, name, PublishMode::kMoveOut);
+    const auto aside = op.slot + std::string(kFoundSuffix);
+    ROLLBACK_ASSIGN(const auto found, stage.find_stat(aside));
+    if (found && found->ino == there->ino) return live.remove_file(name);  // half-way
+    return publish(stage, aside, live, name, PublishMode::kMoveOut);
   }
 };
 
@@ -45,7 +50,24 @@ Result<Did> undo_exchange(const Scene& scene) {
   return Did::kReversed;
 }
 
+// The slot has been another name of the origin since before the commit.
+Result<Did> undo_replace(const Scene& scene) {
+  // No slot: brought back before. The origin live: never replaced.
+  if (!scene.slot || (scene.there && scene.there->ino == scene.op.origin)) return Did::kNothing;
+  if (scene.there && scene.there->ino == scene.op.staged) {
+    ROLLBACK_TRY(scene.move(PublishMode::kReplace));
+    return Did::kReversed;
+  }
+  ROLLBACK_ASSIGN(const auto waits, scene.stage.find_stat(incoming(scene.op)));
+  if (waits) return Did::kNothing;  // somebody was there before the run was
+  return bring_back(scene);
+}
+
 Result<Did> undo_create(const Scene& scene) {
+  if (scene.has_both_names()) {
+    ROLLBACK_TRY(scene.live.remove_file(scene.name));
+    return Did::kReversed;
+  }
   if (scene.slot || !scene.there) return Did::kNothing;
   const bool ours = scene.there->ino == scene.op.staged;
   ROLLBACK_TRY(ours ? scene.move(PublishMode::kMoveOut) : scene.set_aside());
@@ -54,6 +76,10 @@ Result<Did> undo_create(const Scene& scene) {
 
 Result<Did> undo_remove(const Scene& scene) {
   if (!scene.slot) return Did::kNothing;
+  if (scene.has_both_names()) {
+    ROLLBACK_TRY(scene.stage.remove_file(scene.op.slot));
+    return Did::kReversed;
+  }
   return bring_back(scene);
 }
 
@@ -92,6 +118,8 @@ Result<Did> undo_one(const StageSet& stages, LiveParents& parents, const FileOp&
   switch (op.kind) {
     case FileOpKind::kExchange:
       return undo_exchange(scene);
+    case FileOpKind::kReplace:
+      return undo_replace(scene);
     case FileOpKind::kCreate:
       return undo_create(scene);
     case FileOpKind::kRemove:

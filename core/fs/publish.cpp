@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -69,7 +70,42 @@ Result<Entry> entry_of(const Directory& directory, std::string_view path) {
   return Entry{nullptr, std::move(found.directory), std::move(found.name)};
 }
 
+Status move_over(const Entry& from, const Entry& to) {
+  return rename_entry(from.parent(), from.name, to.parent(), to.name, 0);
+}
+
+Status link_as(const Entry& from, const Entry& to) {
+  const int result = from.parent().calls().linkat(from.parent().fd(), from.name.c_str(),
+                                                  to.parent().fd(), to.name.c_str(), 0);
+  if (result >= 0) return {};
+  return fail_errno(-result, "link " + beneath::join(from.parent().path(), from.name) + " as " +
+                                 beneath::join(to.parent().path(), to.name));
+}
+
+// Where the file system knows no flags: a link replaces nothing either. A directory has no second
+// name, and replaces at most an empty one.
+Status move_by_link(const Entry& from, const Entry& to) {
+  ROLLBACK_ASSIGN(const FileStat moved, from.parent().stat(from.name));
+  if (moved.type != FileType::kDirectory) {
+    ROLLBACK_TRY(link_as(from, to));
+    return from.parent().remove_file(from.name);
+  }
+  ROLLBACK_ASSIGN(const auto there, to.parent().find_stat(to.name));
+  if (there) return fail_errno(EEXIST, "rename " + beneath::join(to.parent().path(), to.name));
+  return move_over(from, to);
+}
+
+Status move_to_free(const Entry& from, const Entry& to) {
+  auto moved = rename_entry(from.parent(), from.name, to.parent(), to.name, RENAME_NOREPLACE);
+  if (moved || !is_unsupported(moved.error())) return moved;
+  return move_by_link(from, to);
+}
+
 }  // namespace
+
+bool is_unsupported(const Error& error) noexcept {
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
+}
 
 Status replace_file(const Directory& directory, std::string_view path, std::string_view bytes,
                     std::uint32_t mode) {
@@ -94,13 +130,20 @@ Status publish(const Directory& stage, std::string_view slot, const Directory& l
       return rename_entry(staged.parent(), staged.name, target.parent(), target.name,
                           RENAME_EXCHANGE);
     case PublishMode::kMoveIn:
-      return rename_entry(staged.parent(), staged.name, target.parent(), target.name,
-                          RENAME_NOREPLACE);
+      return move_to_free(staged, target);
     case PublishMode::kMoveOut:
-      return rename_entry(target.parent(), target.name, staged.parent(), staged.name,
-                          RENAME_NOREPLACE);
+      return move_to_free(target, staged);
+    case PublishMode::kReplace:
+      return move_over(staged, target);
   }
   return fail(ErrorCode::kBug, "publish with an unknown mode");
+}
+
+Status link_entry(const Directory& from_directory, std::string_view from,
+                  const Directory& to_directory, std::string_view to) {
+  ROLLBACK_ASSIGN(const Entry there, entry_of(from_directory, from));
+  ROLLBACK_ASSIGN(const Entry made, entry_of(to_directory, to));
+  return link_as(there, made);
 }
 
 }  // namespace rollback

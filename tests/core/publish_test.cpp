@@ -12,6 +12,7 @@
 
 #include "tests/support/child.h"
 #include "tests/support/faulty_syscalls.h"
+#include "tests/support/lacking_syscalls.h"
 #include "tests/support/temp_directory.h"
 
 namespace rollback {
@@ -150,6 +151,80 @@ TEST_F(PublishTest, MovesNeverOverwrite) {
   EXPECT_EQ(temp_.read("live/y"), "new");
   EXPECT_EQ(temp_.read("stage/1"), "old");
   EXPECT_THAT(*live.list(""), ElementsAre("y"));
+}
+
+TEST_F(PublishTest, ReplacesWhatIsThere) {
+  temp_.write("stage/0", "new");
+  temp_.write("live/x", "old");
+  const auto stage = *root_.open_directory("stage");
+  const auto live = *root_.open_directory("live");
+  ASSERT_TRUE(link_entry(live, "x", stage, "1"));
+  EXPECT_EQ(link_entry(live, "x", stage, "1").error().code, ErrorCode::kExists);
+  ASSERT_TRUE(publish(stage, "0", live, "x", PublishMode::kReplace));
+  EXPECT_EQ(temp_.read("live/x"), "new");
+  EXPECT_EQ(temp_.read("stage/1"), "old");
+  EXPECT_THAT(*stage.list(""), ElementsAre("1"));
+}
+
+// On a file system that knows no flags of rename.
+class PublishByLinksTest : public PublishTest {
+ protected:
+  PublishByLinksTest() {
+    temp_.write("stage/0", "new");
+    temp_.write("live/x", "old");
+  }
+  // The directories, by calls of their own.
+  Status move(Syscalls& calls, const std::string& slot, const std::string& name, PublishMode mode) {
+    LackingSyscalls lacking(calls, {.rename_flags = RENAME_EXCHANGE | RENAME_NOREPLACE});
+    const auto root = temp_.open(lacking);
+    return publish(*root.open_directory("stage"), slot, *root.open_directory("live"), name, mode);
+  }
+};
+
+TEST_F(PublishByLinksTest, CannotExchange) {
+  const auto exchanged = move(kernel_, "0", "x", PublishMode::kExchange);
+  ASSERT_FALSE(exchanged);
+  EXPECT_TRUE(is_unsupported(exchanged.error()));
+}
+
+TEST_F(PublishByLinksTest, MovesNeverOverwrite) {
+  EXPECT_EQ(move(kernel_, "0", "x", PublishMode::kMoveIn).error().code, ErrorCode::kExists);
+  EXPECT_EQ(move(kernel_, "0", "x", PublishMode::kMoveOut).error().code, ErrorCode::kExists);
+  ASSERT_TRUE(move(kernel_, "0", "y", PublishMode::kMoveIn));
+  ASSERT_TRUE(move(kernel_, "1", "x", PublishMode::kMoveOut));
+  EXPECT_EQ(temp_.read("live/y"), "new");
+  EXPECT_EQ(temp_.read("stage/1"), "old");
+  EXPECT_THAT(*root_.list("live"), ElementsAre("y"));
+  EXPECT_THAT(*root_.list("stage"), ElementsAre("1"));
+}
+
+TEST_F(PublishByLinksTest, DirectoriesAndLinksAreMovedToo) {
+  fs::create_directory(temp_.path() / "stage/directory");
+  fs::create_symlink("absent", temp_.path() / "stage/link");
+  EXPECT_EQ(move(kernel_, "directory", "x", PublishMode::kMoveIn).error().code, ErrorCode::kExists);
+  ASSERT_TRUE(move(kernel_, "directory", "d", PublishMode::kMoveIn));
+  ASSERT_TRUE(move(kernel_, "link", "l", PublishMode::kMoveIn));
+  EXPECT_THAT(*root_.list("live"), ElementsAre("d", "l", "x"));
+  EXPECT_EQ(*root_.read_link("live/l"), "absent");
+  EXPECT_THAT(*root_.list("stage"), ElementsAre("0"));
+}
+
+TEST_F(PublishByLinksTest, AKilledMoveLeavesOneNameOrBoth) {
+  bool both = false;
+  for (int point = 0, more = 1; more != 0; ++point) {
+    more = was_killed([&] {
+      FaultySyscalls calls(kernel_, KillAt{point});
+      (void)move(calls, "0", "y", PublishMode::kMoveIn);
+    });
+    const auto slot = root_.find_stat("stage/0").value();
+    const auto live = root_.find_stat("live/y").value();
+    EXPECT_TRUE(slot || live);
+    EXPECT_TRUE(!slot || !live || slot->ino == live->ino);
+    both = both || (slot && live);
+    fs::remove(temp_.path() / "live/y");
+    temp_.write("stage/0", "new");
+  }
+  EXPECT_TRUE(both);
 }
 
 TEST_F(PublishTest, ExchangesLinksAsTheyAre) {

@@ -15,6 +15,7 @@
 #include "agent/apply/undo.h"
 #include "tests/support/child.h"
 #include "tests/support/faulty_syscalls.h"
+#include "tests/support/lacking_syscalls.h"
 
 namespace rollback {
 
@@ -154,7 +155,7 @@ void undo(const PowerScene& host, Syscalls& calls, SeededRandom&, RecordedDisk& 
 void recovery(const PowerScene& host, Syscalls& calls, SeededRandom& random, RecordedDisk& disk,
               std::vector<Promise>& promises) {
   const auto steps = must(host.scene().plan()).steps.size();
-  auto left = 1 + random.below(steps / 2);
+  auto left = 2 + random.below(steps / 2);  // the first one is the trial of the stage
   const bool killed = was_killed([&] {
     FaultySyscalls counted(calls);
     counted.answer = [&](std::string_view call) {
@@ -173,15 +174,27 @@ void recovery(const PowerScene& host, Syscalls& calls, SeededRandom& random, Rec
   close_run(open, journal, disk, promises, Ends::kOrigin);
 }
 
+// The same on a file system that knows no flags of rename.
+template <auto run>
+void by_links(const PowerScene& host, Syscalls& calls, SeededRandom& random, RecordedDisk& disk,
+              std::vector<Promise>& promises) {
+  LackingSyscalls lacking(calls, {.rename_flags = RENAME_EXCHANGE | RENAME_NOREPLACE});
+  run(host, lacking, random, disk, promises);
+}
+
 }  // namespace
 
 const std::vector<Scenario>& every_scenario() {
   // Of what is synced at once, both what the disk begins early and what it does not.
   constexpr SyncPolicy kMuch{1, 8192};
-  static const std::vector<Scenario> all = {
-      {"commit", {}, commit},     {"commit-at-once", kMuch, commit},
-      {"undo", {}, undo},         {"undo-at-once", kMuch, undo},
-      {"recovery", {}, recovery}, {"recovery-at-once", kMuch, recovery}};
+  static const std::vector<Scenario> all = {{"commit", {}, commit},
+                                            {"commit-at-once", kMuch, commit},
+                                            {"undo", {}, undo},
+                                            {"undo-at-once", kMuch, undo},
+                                            {"recovery", {}, recovery},
+                                            {"recovery-at-once", kMuch, recovery},
+                                            {"commit-by-links", {}, by_links<commit>},
+                                            {"recovery-by-links", {}, by_links<recovery>}};
   return all;
 }
 

@@ -52,6 +52,7 @@ std::string judge_told(const Disturbance& what) {
 FilesSubject::FilesSubject(const Trees& trees, Act act, SyncPolicy policy, Layer layer)
     : name_(trees.name + "/" + name_of(act) + (policy == kAtOnce ? "/at-once" : "")),
       act_(act),
+      disk_(trees.disk),
       layer_(std::move(layer)),
       scene_(trees.plant, policy) {
   copy_tree(scene_.host().path(), pristine_.path());
@@ -59,7 +60,8 @@ FilesSubject::FilesSubject(const Trees& trees, Act act, SyncPolicy policy, Layer
   KernelSyscalls kernel;
   FaultySyscalls calls(kernel);
   calls.file_system = EXT4_SUPER_MAGIC;
-  if (const auto done = scene_.commit(calls); !done) throw std::runtime_error(done.error().message);
+  const auto done = over(disk_, calls, [&](Syscalls& used) { return scene_.commit(used); });
+  if (!done) throw std::runtime_error(done.error().message);
   if (scene_.live() != scene_.target()) throw std::runtime_error("a commit does not reach its end");
   target_ = look_at(scene_.host().path(), {"/etc"});
 }
@@ -71,7 +73,8 @@ void FilesSubject::arrange() {
   const auto until = act_ == Act::kForget    ? Until::kStaged
                      : act_ == Act::kCleanUp ? Until::kVerified
                                              : Until::kCommitted;
-  const auto done = scene_.commit(scene_.kernel(), 0, until);
+  const auto done =
+      over(disk_, scene_.kernel(), [&](Syscalls& used) { return scene_.commit(used, 0, until); });
   if (!done) throw std::runtime_error("to begin with: " + done.error().message);
 }
 

@@ -16,10 +16,13 @@ namespace rollback {
 struct Trees {
   std::string name;
   Scene::Plant plant;
+  Layer disk = {};  // what their file system cannot do
 };
 Trees plain_trees();   // every kind of change that keeps types
 Trees type_changes();  // files, links and directories in each other's place
 Trees random_trees(std::uint64_t seed);
+Trees without_exchange(Trees trees);      // on a file system that cannot exchange two files
+Trees without_rename_flags(Trees trees);  // nor be told not to replace one
 
 enum class Act {
   kCommit = 1,   // all of a run; what fails is taken back as the engine does
@@ -44,11 +47,15 @@ class FilesSubject final : public Subject {
   std::string nest(int first, int second, int third, int& kills);
 
  private:
-  // With the layer over `below`, while `use` runs.
+  template <typename Use>
+  static auto over(const Layer& layer, Syscalls& below, Use use) {
+    const auto made = layer ? layer(below) : nullptr;
+    return use(made ? *made : below);
+  }
+  // With the disk and the layer over `below`, while `use` runs.
   template <typename Use>
   auto layered(Syscalls& below, Use use) {
-    const auto layer = layer_ ? layer_(below) : nullptr;
-    return use(layer ? *layer : below);
+    return over(disk_, below, [&](Syscalls& disk) { return over(layer_, disk, use); });
   }
   Status recover_all(Syscalls& calls) const;
   std::string decide(bool may_be_target, bool must_be_target);
@@ -57,7 +64,7 @@ class FilesSubject final : public Subject {
 
   const std::string name_;
   const Act act_;
-  const Layer layer_;
+  const Layer disk_, layer_;
   Scene scene_;
   TempDirectory pristine_;
   SeenTree origin_, target_;

@@ -31,6 +31,12 @@ void prove(const Trees& trees, SyncPolicy policy) {
 
 TEST_P(DisturbedFiles, PlainFiles) { prove(plain_trees(), GetParam()); }
 TEST_P(DisturbedFiles, TypeChanges) { prove(type_changes(), GetParam()); }
+// There what is live is replaced under a link of it in the stage.
+TEST_P(DisturbedFiles, WithoutExchange) { prove(without_exchange(plain_trees()), GetParam()); }
+TEST_P(DisturbedFiles, WithoutFlagsOfRename) {
+  prove(without_rename_flags(type_changes()), GetParam());
+}
+
 TEST_P(DisturbedFiles, RandomTrees) {
   SeededRandom random;
   for (int i = 0; i < (covers_all() ? 3 : 1); ++i)
@@ -55,7 +61,7 @@ class OnADisk {
 TEST(KilledOnADisk, FilesAndTypes) {
   const OnADisk disk;
   const Proof proof("files and types, on a disk");
-  for (const auto& trees : {plain_trees(), type_changes()})
+  for (const auto& trees : {plain_trees(), type_changes(), without_exchange(plain_trees())})
     for (const auto act : kActs) {
       FilesSubject subject(trees, act, {});
       const Coverage some{Counted::kMutating, true, covers_all() ? 1 : 12, 0, 0};
@@ -86,6 +92,9 @@ void prove_nested(const Trees& trees) {
 
 TEST(KilledRecovery, PlainFilesNested) { prove_nested(plain_trees()); }
 TEST(KilledRecovery, TypeChangesNested) { prove_nested(type_changes()); }
+TEST(KilledRecovery, WithoutFlagsOfRenameNested) {
+  prove_nested(without_rename_flags(type_changes()));
+}
 
 }  // namespace
 }  // namespace rollback

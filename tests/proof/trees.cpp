@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/proof/files_subject.h"
+#include "tests/support/lacking_syscalls.h"
 
 namespace rollback {
 
@@ -128,6 +129,24 @@ Trees random_trees(std::uint64_t seed) {
             host.write("etc/app/always", "old");
             release.write("etc/app/always", "new");
           }};
+}
+
+namespace {
+
+Trees on_disk(Trees trees, const std::string& name, Lacking what) {
+  trees.name += name;
+  trees.disk = [what](Syscalls& below) { return std::make_unique<LackingSyscalls>(below, what); };
+  return trees;
+}
+
+}  // namespace
+
+Trees without_exchange(Trees trees) {
+  return on_disk(std::move(trees), "-no-exchange", {.rename_flags = RENAME_EXCHANGE});
+}
+Trees without_rename_flags(Trees trees) {
+  return on_disk(std::move(trees), "-no-flags",
+                 {.rename_flags = RENAME_EXCHANGE | RENAME_NOREPLACE});
 }
 
 }  // namespace rollback

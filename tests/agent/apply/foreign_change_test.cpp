@@ -10,6 +10,7 @@
 
 #include "tests/agent/apply/files_scene.h"
 #include "tests/support/faulty_syscalls.h"
+#include "tests/support/lacking_syscalls.h"
 #include "tests/support/meddling_syscalls.h"
 
 namespace rollback {
@@ -121,8 +122,9 @@ void expect_stopped(Scene& scene, const Status& committed, const Change& change)
 }
 
 // The last record before the first change is synced.
-Status commit_while(Scene& scene, const std::function<void()>& somebody) {
-  FaultySyscalls calls(scene.kernel());
+Status commit_while(Scene& scene, const std::function<void()>& somebody, Lacking disk = {}) {
+  LackingSyscalls below(scene.kernel(), disk);
+  FaultySyscalls calls(below);
   calls.answer = [&, records = 0](std::string_view call) mutable {
     if (call == "fdatasync" && ++records == 4) somebody();
     return 0;
@@ -139,6 +141,16 @@ TEST_P(ChangeAtWorkOf, BeforeTheCommitStopsIt) {
   const auto committed = commit_while(
       scene, [&] { GetParam().make(scene.host().path() / "etc/app" / GetParam().path); });
   expect_stopped(scene, committed, GetParam());
+}
+
+TEST_P(ChangeAtWorkOf, StopsItWhereFilesCannotBeExchanged) {
+  for (const unsigned lacking : {RENAME_EXCHANGE, RENAME_EXCHANGE | RENAME_NOREPLACE}) {
+    Scene scene(plant, {});
+    const auto path = scene.host().path() / "etc/app" / GetParam().path;
+    const auto committed =
+        commit_while(scene, [&] { GetParam().make(path); }, {.rename_flags = lacking});
+    expect_stopped(scene, committed, GetParam());
+  }
 }
 
 // Between the look at the path and its rename.

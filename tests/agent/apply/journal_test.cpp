@@ -50,6 +50,8 @@ JournalIntent intent_record() {
   return intent;
 }
 
+constexpr std::size_t kVersionAt = 16;
+
 class JournalTest : public ::testing::Test {
  protected:
   void write_three() {
@@ -177,7 +179,7 @@ TEST_F(JournalTest, CutsADamagedLastRecordAndRefusesDamageBefore) {
 TEST_F(JournalTest, RefusesANewerFormat) {
   write_three();
   auto newer = bytes();
-  newer[16] = kJournalFormat + 1;
+  newer[kVersionAt] = kJournalFormat + 1;
   directory_.write("journal", newer);
   const auto found = Journal::find(state_);
   ASSERT_FALSE(found);
@@ -200,7 +202,7 @@ TEST_F(JournalTest, LeavesNothingBehindWhenItsFirstRecordDoesNotFit) {
 }
 
 TEST_F(JournalTest, OfARunThatNeverBeganIsRemovedByRecovery) {
-  const std::string header("rollback-journal\2\0\0\0", 20);
+  const std::string header("rollback-journal\3\0\0\0", 20);
   for (const std::string& torn : {std::string(), std::string("rollback-jour"), header}) {
     directory_.write("journal", torn);
     const auto recovered = recover_files(state_, state_);
