@@ -165,4 +165,21 @@ bool make_room(std::vector<RetentionDecision>& decisions, std::uint64_t max_size
   return left <= max_size;
 }
 
+std::string how_long(const RetentionDecision& decision, const RetentionRules& rules) {
+  if (!decision.removed) return decision.why;
+  return rules.any() ? "until the next snapshot or prune" : "until it is pruned";
+}
+
+std::string origins_stay(const RetentionRules& rules) {
+  std::string text;
+  const auto add = [&](const std::string& reason) {
+    text += (text.empty() ? "while " : ", or ") + reason;
+  };
+  if (rules.keep > 0) add(fmt::format("it is among the {} newest", rules.keep));
+  if (rules.older_than != Duration::zero())
+    add("it was used in the last " + age_text(rules.older_than));
+  if (rules.max_size != 0) add("the store has room for it");
+  return text.empty() ? "until `prune` removes it" : text;
+}
+
 }  // namespace rollback

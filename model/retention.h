@@ -46,4 +46,11 @@ std::vector<RetentionDecision> decide_retention(const std::vector<RevisionStatus
 // last first, until what is left is at most `max_size`. False when what always stays is more.
 bool make_room(std::vector<RetentionDecision>& decisions, std::uint64_t max_size);
 
+// How long a revision stays, in words for who asks what it is good for: why it stays, or what takes
+// it away. `decision` by the same rules.
+std::string how_long(const RetentionDecision& decision, const RetentionRules& rules);
+// The same of the origins of runs, as a rule: "until `prune` removes it", "while it is among the 10
+// newest".
+std::string origins_stay(const RetentionRules& rules);
+
 }  // namespace rollback

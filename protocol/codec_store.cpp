@@ -76,11 +76,12 @@ void write(ReleaseStats::Builder to, const rollback::ReleaseStats& from) {
   to.setLogical(from.logical);
   to.setStored(from.stored);
   to.setUnique(from.unique);
+  put(to, &ReleaseStats::Builder::setStays, from.stays);
 }
 
 rollback::ReleaseStats read(ReleaseStats::Reader from) {
-  return {str(from.getRevision()), from.getFiles(), from.getLogical(), from.getStored(),
-          from.getUnique()};
+  return {str(from.getRevision()), from.getFiles(),  from.getLogical(),
+          from.getStored(),        from.getUnique(), str(from.getStays())};
 }
 
 void write(StoreStats::Builder to, const rollback::StoreStats& from) {

@@ -53,11 +53,8 @@ Json item(const VerifySummary& item) {
 }
 
 Json item(const ReleaseStats& item) {
-  return {{"revision", text(item.revision)},
-          {"files", item.files},
-          {"logical", item.logical},
-          {"stored", item.stored},
-          {"unique", item.unique}};
+  return {{"revision", text(item.revision)}, {"files", item.files},   {"logical", item.logical},
+          {"stored", item.stored},           {"unique", item.unique}, {"stays", text(item.stays)}};
 }
 
 Json item(const StoreStats& item) {

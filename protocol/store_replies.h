@@ -57,6 +57,7 @@ struct ReleaseStats {
   std::uint64_t logical = 0;  // bytes of its files
   std::uint64_t stored = 0;   // bytes that are stored for it
   std::uint64_t unique = 0;   // of them, what no other revision refers to
+  std::string stays{};        // how long, by the retention of its host; "" when that is not known
 };
 struct StoreStats {
   std::uint32_t revisions = 0;

@@ -146,7 +146,7 @@ class Execution {
     const auto kept = keep_origin({deps_.root, run_.stages, run_.intent.files, deps_.snapshots,
                                    deps_.blobs, run_.target.manifest, run_.kept},
                                   run_.origin, record_.id, healthy, deps_.clock.wall());
-    if (kept) return;
+    if (kept) return log_.info(text_of_kept(record_.id, *kept, deps_.options.retention));
     origin_kept_ = OriginKept::kNo;
     log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
                  kept.error().message);

@@ -140,14 +140,14 @@ class Finish {
     record_.exit_code = static_cast<int>(ExitCode::kDone);
     record_.changed = true;
     const auto kept = keep();
-    if (kept) return;
+    if (kept) return log_.info(text_of_kept(record_.id, *kept, deps_.options.retention));
     origin_kept_ = OriginKept::kNo;
     log_.finding("what the run replaced could not be kept, so it cannot be undone: " +
                  kept.error().message);
   }
 
-  Status keep() {
-    if (!content_.intent || stages_.paths().empty()) return {};
+  Result<std::uint64_t> keep() {
+    if (!content_.intent || stages_.paths().empty()) return 0;
     ROLLBACK_ASSIGN(const Origin origin, load_origin(stages_));
     return keep_origin(
         {deps_.root, stages_, content_.intent->files, deps_.snapshots, deps_.blobs, {}, {}}, origin,

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/apply/origin.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "core/bytes.h"
 #include "protocol/records.h"
 
 namespace rollback {
@@ -41,8 +44,17 @@ Result<std::string> read_saved(const StageSet& stages) {
   return file.read_all(kMaxFile);
 }
 
+Status put_tree(SnapshotStore& snapshots, const Digest& id, std::string_view tree,
+                std::uint64_t& taken) {
+  ROLLBACK_ASSIGN(const bool known, snapshots.has_tree(id));
+  if (known) return {};
+  taken += tree.size();
+  return snapshots.put_tree(id, std::string(tree));
+}
+
 // All that `origin` names must be among them.
-Status put_saved_trees(const StageSet& stages, const HostState& origin, SnapshotStore& snapshots) {
+Status put_saved_trees(const StageSet& stages, const HostState& origin, SnapshotStore& snapshots,
+                       std::uint64_t& taken) {
   ROLLBACK_ASSIGN(const std::string bytes, read_saved(stages));
   std::string_view rest(bytes);
   ROLLBACK_TRY(take_frame(rest));  // the snapshot
@@ -50,7 +62,7 @@ Status put_saved_trees(const StageSet& stages, const HostState& origin, Snapshot
   while (!rest.empty()) {
     ROLLBACK_ASSIGN(const auto tree, take_frame(rest));
     const Digest id = sha256(tree);
-    ROLLBACK_TRY(snapshots.put_tree(id, std::string(tree)));
+    ROLLBACK_TRY(put_tree(snapshots, id, tree, taken));
     put.insert(id);
   }
   for (const auto& [path, node] : origin.manifest)
@@ -129,8 +141,9 @@ Result<Origin> load_origin(const StageSet& stages) {
   return origin;
 }
 
-Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
-                   WallTime now) {
+Result<std::uint64_t> keep_origin(const KeepInput& input, const Origin& origin, const RunId& run,
+                                  bool healthy, WallTime now) {
+  std::uint64_t taken = 0;
   const auto replaced = pre_images(input.ops);
   const auto hold = input.snapshots.hold();
   for (const auto& [path, node] : origin.state.manifest) {
@@ -152,14 +165,22 @@ Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& ru
     if (!whole) return changed;
     ROLLBACK_ASSIGN(const Digest found, writer.finish());
     if (found != node.content) return changed;
+    taken += writer.taken();
   }
   const auto& trees = origin.memory.trees;
   if (trees.empty() && !input.stages.paths().empty())
-    ROLLBACK_TRY(put_saved_trees(input.stages, origin.state, input.snapshots));
-  for (const auto& [id, tree] : trees) ROLLBACK_TRY(input.snapshots.put_tree(id, tree));
+    ROLLBACK_TRY(put_saved_trees(input.stages, origin.state, input.snapshots, taken));
+  for (const auto& [id, tree] : trees) ROLLBACK_TRY(put_tree(input.snapshots, id, tree, taken));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
-  return {};
+  return taken;
+}
+
+std::string text_of_kept(const RunId& run, std::uint64_t bytes, const RetentionRules& rules) {
+  const auto size = bytes == 0 ? "which costs nothing because a release has all of it"
+                               : format_bytes(bytes) + " of its own";
+  return fmt::format("what this run replaced is kept as {}, {}, {}",
+                     RevisionName::of_run(run).str(), size, origins_stay(rules));
 }
 
 }  // namespace rollback

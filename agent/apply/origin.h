@@ -4,6 +4,7 @@
 // run only cannot be undone, and says so.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "agent/capture/memory_sink.h"
 #include "agent/store/blob_store.h"
 #include "agent/store/snapshot_store.h"
+#include "model/retention.h"
 #include "model/snapshot.h"
 
 namespace rollback {
@@ -39,8 +41,11 @@ struct KeepInput {
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or
 // from live where the run did not change them; trees that `origin` does not have are read there
-// too.
-Status keep_origin(const KeepInput& input, const Origin& origin, const RunId& run, bool healthy,
-                   WallTime now);
+// too. Bytes that the store takes for it and for nothing that was recorded before.
+Result<std::uint64_t> keep_origin(const KeepInput& input, const Origin& origin, const RunId& run,
+                                  bool healthy, WallTime now);
+
+// What keep_origin() did, for who watches the run.
+std::string text_of_kept(const RunId& run, std::uint64_t bytes, const RetentionRules& rules);
 
 }  // namespace rollback

@@ -70,6 +70,17 @@ void finish(Stream& stream, PruneSummary summary, ExitCode exit, const Result<Sw
 
 }  // namespace
 
+Result<std::map<std::string, std::string>> stays_of_revisions(const Host& host) {
+  const auto& rules = host.deps.options.retention;
+  ROLLBACK_ASSIGN(const auto held, held_revisions(host));
+  ROLLBACK_ASSIGN(const auto known, host.deps.snapshots.statuses());
+  ROLLBACK_ASSIGN(const auto history, host.deps.snapshots.history());
+  std::map<std::string, std::string> stays;
+  for (const auto& it : decide_retention(known, history, held, rules, host.deps.clock.wall()))
+    stays.emplace(it.revision.name.str(), how_long(it, rules));
+  return stays;
+}
+
 void prune_verb(Host& host, const PruneRequest& request, const Asked& asked,
                 const StreamPtr& stream) {
   const RetentionRules rules = rules_of(request, host.deps.options.retention);

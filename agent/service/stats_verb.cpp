@@ -58,9 +58,11 @@ class Counting : public std::enable_shared_from_this<Counting> {
     const auto disk = host_.database.disk_size();
     if (!disk) return fail(disk.error());
     const auto sizes = count_.sizes();
+    // That this is not known is no reason not to tell the sizes.
+    auto stays = stays_of_revisions(host_).value_or(std::map<std::string, std::string>{});
     for (const auto& size : sizes.revisions)
-      stream_->send(
-          ReleaseStats{size.revision, size.files, size.logical, size.stored, size.unique});
+      stream_->send(ReleaseStats{size.revision, size.files, size.logical, size.stored, size.unique,
+                                 stays[size.revision]});
     StoreStats all;
     all.revisions = static_cast<std::uint32_t>(sizes.revisions.size());
     all.logical = sizes.store.logical;

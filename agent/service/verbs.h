@@ -3,6 +3,7 @@
 // it. The door calls them on the thread that their table row names.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -52,6 +53,8 @@ void look_after_deploy(Host& host);
 void forget_verb(Host& host, const ForgetRequest& request, Stream& stream);
 void prune_verb(Host& host, const PruneRequest& request, const Asked& asked,
                 const StreamPtr& stream);
+// How long each revision stays by the configured rules, in words. Query thread, too.
+Result<std::map<std::string, std::string>> stays_of_revisions(const Host& host);
 // By the configured rules. Never fails the snapshot; says what it removed.
 void prune_after_snapshot(Host& host, Stream& stream);
 void config_check_verb(Host& host, Stream& stream);

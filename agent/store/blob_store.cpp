@@ -10,14 +10,16 @@
 namespace rollback {
 
 Result<Digest> BlobStore::put(std::string_view bytes) {
-  if (bytes.size() < kChunkedSize) return put_whole(bytes);
+  std::uint64_t taken = 0;
+  if (bytes.size() < kChunkedSize) return put_whole(bytes, taken);
   BlobWriter writer(*this);
   for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kChunkedSize)))
     ROLLBACK_TRY(writer.add(bytes.substr(0, kChunkedSize)));
   return writer.finish();
 }
 
-Result<Digest> BlobStore::put_whole(std::string_view bytes, EffortBudget* budget) {
+Result<Digest> BlobStore::put_whole(std::string_view bytes, std::uint64_t& taken,
+                                    EffortBudget* budget) {
   const Digest digest = sha256(bytes);
   ROLLBACK_ASSIGN(const bool known, is_stored(digest));
   if (known) return digest;
@@ -25,6 +27,7 @@ Result<Digest> BlobStore::put_whole(std::string_view bytes, EffortBudget* budget
   thread_local std::string room;  // of the largest that is put whole
   ROLLBACK_ASSIGN(const auto packed, pack_blob(bytes, room, effort));
   ROLLBACK_TRY(put_packed(digest, packed));
+  taken += packed.size();
   return digest;
 }
 
@@ -149,7 +152,7 @@ Status BlobWriter::cut(std::size_t keep) {
   std::string_view rest(held_);
   while (rest.size() >= keep && !rest.empty()) {
     const std::string_view chunk = rest.substr(0, first_chunk(rest));
-    ROLLBACK_ASSIGN(const Digest digest, blobs_.put_whole(chunk, budget_));
+    ROLLBACK_ASSIGN(const Digest digest, blobs_.put_whole(chunk, taken_, budget_));
     chunks_.push_back({digest, static_cast<std::uint32_t>(chunk.size())});
     rest.remove_prefix(chunk.size());
   }
@@ -158,11 +161,14 @@ Status BlobWriter::cut(std::size_t keep) {
 }
 
 Result<Digest> BlobWriter::finish() {
-  if (!hasher_) return blobs_.put_whole(held_, budget_);
+  if (!hasher_) return blobs_.put_whole(held_, taken_, budget_);
   ROLLBACK_TRY(cut(1));
   const Digest digest = hasher_->finish();
   ROLLBACK_ASSIGN(const bool known, blobs_.is_stored(digest));
-  if (!known) ROLLBACK_TRY(blobs_.put_packed(digest, pack_chunks(digest, chunks_)));
+  if (known) return digest;
+  const auto list = pack_chunks(digest, chunks_);
+  ROLLBACK_TRY(blobs_.put_packed(digest, list));
+  taken_ += list.size();
   return digest;
 }
 

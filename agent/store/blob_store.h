@@ -71,7 +71,9 @@ class BlobStore {
   Result<Stored> load(const Digest& digest) const;
   Result<Stored> unpack(const Digest& digest, std::string_view packed) const;
   Result<bool> is_stored(const Digest& digest) const;
-  Result<Digest> put_whole(std::string_view bytes, EffortBudget* budget = nullptr);
+  // Adds to `taken` what the store has more by it.
+  Result<Digest> put_whole(std::string_view bytes, std::uint64_t& taken,
+                           EffortBudget* budget = nullptr);
   Status put_unless_stored(const Digest& digest, std::string_view packed);
   Status put_packed(const Digest& digest, std::string_view packed);
   Failure note_damage(const Digest& digest, const std::string& what) const;
@@ -92,6 +94,8 @@ class BlobWriter {
 
   Status add(std::string_view piece);
   Result<Digest> finish();  // once
+  // Bytes that the store has more by it: none of what was there.
+  [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
 
  private:
   Status cut(std::size_t keep);
@@ -100,6 +104,7 @@ class BlobWriter {
   EffortBudget* budget_;
   std::string held_;  // not stored yet
   std::uint64_t size_ = 0;
+  std::uint64_t taken_ = 0;
   std::optional<Hasher> hasher_;  // of one that is cut
   ChunkList chunks_;
 };

@@ -164,10 +164,14 @@ Status SnapshotStore::put_tree(const Tree& tree) {
 }
 
 Status SnapshotStore::put_tree(const Digest& id, std::string bytes) {
-  ROLLBACK_ASSIGN(const bool known, database_.has(Table::kTrees, id.view()));
+  ROLLBACK_ASSIGN(const bool known, has_tree(id));
   if (known) return {};
   return database_.write({{Table::kTrees, std::string(id.view()), std::move(bytes)}},
                          Durability::kBuffered);
+}
+
+Result<bool> SnapshotStore::has_tree(const Digest& id) const {
+  return database_.has(Table::kTrees, id.view());
 }
 
 Result<Tree> SnapshotStore::load_tree(const Digest& id) const {

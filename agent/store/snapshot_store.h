@@ -42,6 +42,7 @@ class SnapshotStore {
 
   Status put_tree(const Tree& tree);
   Status put_tree(const Digest& id, std::string bytes);  // its canonical ones, and their hash
+  Result<bool> has_tree(const Digest& id) const;
   Result<Tree> load_tree(const Digest& id) const;
 
   // For what a revision refers to already: a snapshot that was found damaged is put again.

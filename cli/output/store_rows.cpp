@@ -94,30 +94,32 @@ std::optional<Printed> store_line_of(const Session& session, const Reply& reply)
 }
 
 std::optional<Row> store_row_of(const Reply& reply) {
-  return std::visit(Overloaded{
-                        [&](const PruneItem& item) -> std::optional<Row> {
-                          return Row{"prune",
-                                     {"HOST", "RELEASE", "DECISION", "FREES", "WHY"},
-                                     {{printable(reply.host)},
-                                      {printable(item.revision)},
-                                      {item.removed ? "remove" : "keep",
-                                       item.removed ? Tone::kWarn : Tone::kGood},
-                                      {item.removed ? size_text(item.bytes) : "-"},
-                                      {printable(item.why)}}};
-                        },
-                        [&](const ReleaseStats& item) -> std::optional<Row> {
-                          return Row{"stats",
-                                     {"HOST", "RELEASE", "FILES", "SIZE", "STORED", "UNIQUE"},
-                                     {{printable(reply.host)},
-                                      {printable(item.revision)},
-                                      {count_text(item.files)},
-                                      {size_text(item.logical)},
-                                      {size_text(item.stored)},
-                                      {size_text(item.unique)}}};
-                        },
-                        [](const auto&) -> std::optional<Row> { return std::nullopt; },
-                    },
-                    reply.body);
+  return std::visit(
+      Overloaded{
+          [&](const PruneItem& item) -> std::optional<Row> {
+            return Row{
+                "prune",
+                {"HOST", "RELEASE", "DECISION", "FREES", "WHY"},
+                {{printable(reply.host)},
+                 {printable(item.revision)},
+                 {item.removed ? "remove" : "keep", item.removed ? Tone::kWarn : Tone::kGood},
+                 {item.removed ? size_text(item.bytes) : "-"},
+                 {printable(item.why)}}};
+          },
+          [&](const ReleaseStats& item) -> std::optional<Row> {
+            return Row{"stats",
+                       {"HOST", "RELEASE", "FILES", "SIZE", "STORED", "UNIQUE", "STAYS"},
+                       {{printable(reply.host)},
+                        {printable(item.revision)},
+                        {count_text(item.files)},
+                        {size_text(item.logical)},
+                        {size_text(item.stored)},
+                        {size_text(item.unique)},
+                        {printable(item.stays)}}};
+          },
+          [](const auto&) -> std::optional<Row> { return std::nullopt; },
+      },
+      reply.body);
 }
 
 }  // namespace rollback

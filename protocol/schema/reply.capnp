@@ -142,6 +142,7 @@ struct ReleaseStats {
   logical @2 :UInt64;
   stored @3 :UInt64;
   unique @4 :UInt64;
+  stays @5 :Text;
 }
 struct StoreStats {
   revisions @0 :UInt32;

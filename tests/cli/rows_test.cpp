@@ -266,9 +266,9 @@ TEST(Rows, OfAResourceAreFollowedByItsUnitsAndFacts) {
 }
 
 TEST(Rows, OfStatsAreFollowedByWhatTheStoreTakes) {
-  EXPECT_EQ(table(reply_of(ReleaseStats{"v2.4.1", 12'345, 3U << 20U, 1U << 20U, 512})),
-            "RELEASE  FILES   SIZE     STORED   UNIQUE\n"
-            "v2.4.1   12,345  3.0 MiB  1.0 MiB  512 B\n");
+  EXPECT_EQ(table(reply_of(ReleaseStats{"v2.4.1", 12'345, 3U << 20U, 1U << 20U, 512, "pinned"})),
+            "RELEASE  FILES   SIZE     STORED   UNIQUE  STAYS\n"
+            "v2.4.1   12,345  3.0 MiB  1.0 MiB  512 B   pinned\n");
   StoreStats all;
   all.revisions = 2;
   all.logical = 6U << 20U;

@@ -252,7 +252,8 @@ class Records(Look):
             self.assertLessEqual(item["unique"], item["stored"], item)
             self.assertLessEqual(item["stored"], store["stored"], item)
         lines = self.on_screen("stats")
-        self.assertEqual(lines[0].split(), ["RELEASE", "FILES", "SIZE", "STORED", "UNIQUE"])
+        self.assertEqual(lines[0].split(), ["RELEASE", "FILES", "SIZE", "STORED", "UNIQUE", "STAYS"])
+        self.assertIn("deployed", [item["stays"] for item in releases.values()])
         self.assertEqual([line for line in lines if len(line) > 80], [])
         self.assertRegex("\n".join(lines), r"\n\d+ revisions +\d.*\neach content once +\d.*\ncompressed +\d.*\non disk +\d")
 

@@ -289,5 +289,13 @@ TEST(Retention, RandomHostsAreDecidedAsTheRulesAreMeant) {
   }
 }
 
+TEST(Retention, SaysHowLongOriginsStay) {
+  EXPECT_EQ(origins_stay({}), "until `prune` removes it");
+  EXPECT_EQ(origins_stay({.keep = 10}), "while it is among the 10 newest");
+  EXPECT_EQ(origins_stay({.keep = 10, .older_than = 30 * kDay, .max_size = 1 << 30}),
+            "while it is among the 10 newest, or it was used in the last 30 days, or the store has "
+            "room for it");
+}
+
 }  // namespace
 }  // namespace rollback

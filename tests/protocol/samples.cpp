@@ -296,7 +296,7 @@ std::vector<ReplyBody> reply_bodies() {
           PruneSummary{true, 3, 10, 4096, 1'000'000, 900'000},
           DamageItem{"content 3f2a", "it has another hash", {"v2.3.0"}, {"/etc/\xff"}, true},
           VerifySummary{true, 17, 4096, 2, 1, true},
-          ReleaseStats{"v2.4.1", 3, 4096, 2048, 1024},
+          ReleaseStats{"v2.4.1", 3, 4096, 2048, 1024, "pinned"},
           StoreStats{2, 8192, 6000, 4096, 5000, 3, 2},
           ArchiveItem{"v2.4.1", 9, 4096, sha256("archive")}};
 }

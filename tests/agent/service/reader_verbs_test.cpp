@@ -304,6 +304,40 @@ TEST_F(ReaderVerbs, DiffKnowsTheOriginOfARun) {
   EXPECT_THAT(items[0].text, HasSubstr("-broken\n"));
 }
 
+// As long as retention says; without it until somebody removes it.
+TEST_F(ReaderVerbs, TheOriginOfARunIsToldWithWhatItTakesAndHowLongItStays) {
+  record("v1.0.0");
+  options_.gate.soak = Duration{};
+  std::vector<std::string> runs;
+  for (const std::string content : {"first", "second"}) {
+    tree_.write("etc/app/app.conf", content);
+    RollbackRequest back;
+    back.to = "v1.0.0";
+    runs.push_back("run:" + only<RunRecord>(answers(back)).back().id.str());
+  }
+  const auto events = only<EventItem>(answers(RunShowRequest{runs[1].substr(4)}));
+  EXPECT_THAT(
+      events,
+      Contains(Field(&EventItem::event,
+                     Field(&RunEvent::text, AllOf(HasSubstr("is kept as " + runs[1] + ", "),
+                                                  HasSubstr(" of its own, until `prune` removes "
+                                                            "it"))))));
+  const auto stays = [&] {
+    std::map<std::string, std::string> found;
+    for (const auto& item : only<ReleaseStats>(answers(StatsRequest{}))) {
+      found[item.revision] = item.stays;
+      EXPECT_GT(item.unique, 0U);
+    }
+    return found;
+  };
+  EXPECT_EQ(stays()[runs[0]], "until it is pruned");
+  EXPECT_EQ(stays()[runs[1]], "undo of the last run leads to it");
+  options_.retention.keep = 2;
+  EXPECT_EQ(stays()[runs[0]], "among the 2 newest origins of runs");
+  options_.retention.keep = 1;
+  EXPECT_EQ(stays()[runs[0]], "until the next snapshot or prune");
+}
+
 TEST_F(ReaderVerbs, StatsTellWhatEachReleaseTakes) {
   record("v1.0.0");
   tree_.write("etc/app/b", "of the second only");
@@ -314,6 +348,8 @@ TEST_F(ReaderVerbs, StatsTellWhatEachReleaseTakes) {
   EXPECT_EQ(releases[1].revision, "v2.0.0");
   EXPECT_EQ(releases[1].files, 2U);
   EXPECT_GT(releases[1].unique, releases[0].unique);
+  EXPECT_EQ(releases[0].stays, "the previous good release");
+  EXPECT_EQ(releases[1].stays, "deployed");
   const auto stores = only<StoreStats>(bodies);
   ASSERT_EQ(stores.size(), 1U);
   EXPECT_EQ(stores[0].revisions, 2U);
