@@ -9,6 +9,7 @@
 
 #include "agent/apply/accounts.h"
 #include "agent/apply/active_run.h"
+#include "agent/apply/first_few.h"
 #include "agent/apply/side_effects.h"
 #include "agent/plan/drift.h"
 #include "agent/plan/planner.h"
@@ -27,16 +28,6 @@ std::string name_of_live(const std::vector<RevisionStatus>& known, const Digest&
     if (it.status == ReleaseStatus::kDeployed) break;
   }
   return name;
-}
-
-constexpr std::size_t kNamed = 5;
-
-std::string named(const std::vector<std::string>& paths) {
-  std::string text;
-  for (std::size_t i = 0; i < paths.size() && i < kNamed; ++i)
-    text += (i == 0 ? "" : ", ") + paths[i];
-  if (paths.size() > kNamed) text += fmt::format(" and {} more", paths.size() - kNamed);
-  return text;
 }
 
 // What the history says this host is on.
@@ -73,7 +64,7 @@ class Drift {
             ErrorCode::kConflict,
             fmt::format("{} {}: {}; look at `rollbackctl diff {}`, then repeat with "
                         "--drift overwrite or --drift keep",
-                        counted(paths->size()), since_, named(*paths), deployed.name.str()));
+                        counted(paths->size()), since_, first_few(*paths), deployed.name.str()));
     }
     return {};
   }
@@ -95,7 +86,7 @@ class Drift {
 
   Status overwrite(const std::vector<std::string>& paths, bool all) {
     warn(fmt::format("{} {} and will be overwritten: {} (the run keeps what is there now)",
-                     counted(paths.size()), since_, named(paths)));
+                     counted(paths.size()), since_, first_few(paths)));
     if (all) return {};
     const std::set<std::string_view> drifted(paths.begin(), paths.end());
     for (auto& step : found_.plan.steps)
@@ -111,7 +102,7 @@ class Drift {
                                           deps_.options.resources, deps_.options.hooks}));
     found_.plan = std::move(plan);
     warn(fmt::format("{} {} and will be left as now (--drift keep): {}", counted(paths.size()),
-                     since_, named(paths)));
+                     since_, first_few(paths)));
     return {};
   }
 

@@ -11,25 +11,28 @@ namespace rollback {
 
 namespace {
 
-ProbeSpec reach(std::string who, std::string_view address) {
+ProbeSpec probe_of(ProbeKind kind, std::string who, std::string_view address) {
   ProbeSpec probe;
-  probe.kind = ProbeKind::kReach;
+  probe.kind = kind;
   probe.name = std::move(who);
   probe.target = address;
   return probe;
 }
 
-// Whom the host has to reach to be ours: one of them. That one refuses the connection, as the host
-// of a coordinator that is being restarted does, shows as well that the network works.
+// Whom the host has to reach to be ours: one of them. That a coordinator's machine refuses the
+// connection, as it does while the coordinator is being restarted, shows that the network works,
+// unless a firewall says so in its name: where there are witnesses, somebody has to accept.
 class Contacts {
  public:
   Contacts(const RunDeps& deps, RunLog& log) : deps_(deps), log_(log) {
     constexpr std::string_view kScheme = "tcp://";
+    const auto& witnesses = deps.options.witnesses;
+    const auto kind = witnesses.empty() ? ProbeKind::kReach : ProbeKind::kTcp;
     for (const auto& coordinator : deps.options.coordinators)
-      probes_.push_back(reach("the coordinator " + coordinator.endpoint,
-                              std::string_view(coordinator.endpoint).substr(kScheme.size())));
-    for (const auto& witness : deps.options.witnesses)
-      probes_.push_back(reach("the witness " + witness, witness));
+      probes_.push_back(probe_of(kind, "the coordinator " + coordinator.endpoint,
+                                 std::string_view(coordinator.endpoint).substr(kScheme.size())));
+    for (const auto& witness : witnesses)
+      probes_.push_back(probe_of(kind, "the witness " + witness, witness));
   }
 
   bool reach_one() {

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "agent/apply/project_work.h"
 #include "agent/capture/storing_sink.h"
 #include "agent/health/gate.h"
 
@@ -138,6 +139,7 @@ class Decision {
                     deps_.clock.boot() + spec.window + spec.soak + kGateBeyondWindow};
     for (const auto& probe : deps_.options.health)
       if (probe.after) input.probes.push_back(probe);
+    input.others = [&] { return services_down(now, deps_); };
     log_.info("waiting for the probes");
     const auto result = run_gate(
         input, deps_.prober, deps_.services, deps_.clock,

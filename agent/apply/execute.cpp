@@ -11,6 +11,7 @@
 #include "agent/apply/ballast.h"
 #include "agent/apply/commit.h"
 #include "agent/apply/confirmation.h"
+#include "agent/apply/first_few.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/project_work.h"
 #include "agent/apply/traffic.h"
@@ -154,15 +155,10 @@ class Execution {
 
   // What the host has otherwise than the release, because somebody wanted it so.
   void note_kept() {
-    constexpr std::size_t kNamed = 5;
     if (run_.kept.empty()) return;
-    std::string named;
-    std::size_t left = kNamed;
-    for (const auto& path : run_.kept)
-      if (left > 0 && left-- > 0) named += (named.empty() ? "" : ", ") + path;
-    record_.findings.push_back(fmt::format("left as {} before the run (--drift keep): {}{}",
-                                           run_.kept.size() == 1 ? "it was" : "they were", named,
-                                           run_.kept.size() > kNamed ? ", ..." : ""));
+    record_.findings.push_back(fmt::format("left as {} before the run (--drift keep): {}",
+                                           run_.kept.size() == 1 ? "it was" : "they were",
+                                           first_few(run_.kept)));
   }
 
   void undo(const Error& why) {

@@ -8,6 +8,7 @@
 
 #include "agent/apply/activation.h"
 #include "agent/apply/active_run.h"
+#include "agent/apply/ballast.h"
 #include "agent/apply/confirmation.h"
 #include "agent/apply/phase.h"
 #include "agent/apply/recovery.h"
@@ -53,6 +54,7 @@ class Finish {
         return forget();
       case Recovery::Decision::kUndone:
         unfinished_ = recovery.unfinished;
+        if (content_.confirm) traffic_.drain_for_undo();  // it was readmitted to be confirmed
         take_units_back();
         break;
       case Recovery::Decision::kWaiting:
@@ -108,6 +110,7 @@ class Finish {
     log_.finding(kept.error().message);
     (void)journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
+    (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     traffic_.drain_for_undo();
     stop_for_undo(*content_.intent, deps_, log_);
     const auto files = undo_files(deps_.root, stages_, content_.intent->files);

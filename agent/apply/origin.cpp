@@ -167,10 +167,12 @@ Result<std::uint64_t> keep_origin(const KeepInput& input, const Origin& origin, 
     if (found != node.content) return changed;
     taken += writer.taken();
   }
-  const auto& trees = origin.memory.trees;
-  if (trees.empty() && !input.stages.paths().empty())
+  // The memory may have let go of them, or hold those of a later capture.
+  if (!input.stages.paths().empty())
     ROLLBACK_TRY(put_saved_trees(input.stages, origin.state, input.snapshots, taken));
-  for (const auto& [id, tree] : trees) ROLLBACK_TRY(put_tree(input.snapshots, id, tree, taken));
+  else
+    for (const auto& [id, tree] : origin.memory.trees)
+      ROLLBACK_TRY(put_tree(input.snapshots, id, tree, taken));
   ROLLBACK_TRY(
       input.snapshots.record(origin.state, RevisionName::of_run(run), healthy, now, std::nullopt));
   return taken;

@@ -40,8 +40,8 @@ struct KeepInput {
 };
 
 // Records the origin as the revision "run:ID". Contents the store lacks are read from the stage, or
-// from live where the run did not change them; trees that `origin` does not have are read there
-// too. Bytes that the store takes for it and for nothing that was recorded before.
+// from live where the run did not change them; trees from the stage, or without one from `origin`.
+// Bytes that the store takes for it and for nothing that was recorded before.
 Result<std::uint64_t> keep_origin(const KeepInput& input, const Origin& origin, const RunId& run,
                                   bool healthy, WallTime now);
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/apply/ballast.h"
+#include "agent/apply/first_few.h"
 #include "agent/plan/planner.h"
 
 namespace rollback {
@@ -18,7 +19,6 @@ namespace rollback {
 namespace {
 
 constexpr std::uint64_t kSpareInodes = 64;
-constexpr std::size_t kNamed = 5;
 
 Status check_no_mount(const Directory& root, const PlanStep& step, const Directory& directory) {
   ROLLBACK_ASSIGN(const Directory above, live_directory(root, parent_of(step.subject)));
@@ -228,13 +228,10 @@ Result<std::vector<std::string>> doubtful_file_systems(const Directory& root,
 Status check_removals(const Plan& plan, const std::set<std::string>& recorded, std::size_t limit) {
   const auto paths = unrecorded_removals(plan, recorded);
   if (paths.size() <= limit) return {};
-  std::string named;
-  for (std::size_t i = 0; i < paths.size() && i < kNamed; ++i)
-    named += (named.empty() ? "" : ", ") + paths[i];
   return fail(ErrorCode::kConflict,
-              fmt::format("{} paths would be removed that no release ever recorded ({}{}); look "
-                          "at `rollbackctl plan`, then repeat with --accept-removals",
-                          paths.size(), named, paths.size() > kNamed ? ", ..." : ""));
+              fmt::format("{} paths would be removed that no release ever recorded ({}); look at "
+                          "`rollbackctl plan`, then repeat with --accept-removals",
+                          paths.size(), first_few(paths)));
 }
 
 }  // namespace rollback

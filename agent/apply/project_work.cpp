@@ -50,12 +50,15 @@ Status stop(ComposeEngine& engine, const JournalProject& project, const Services
   std::vector<std::string> ids;
   for (const auto& container : containers)
     if (container.runs() && holds(services, container.service)) ids.push_back(container.id);
-  return engine.stop(ids, deadline);
+  return engine.stop(project.directory, ids, deadline);
 }
 
+// What they depend on is started with them, and may be meant to be down.
 Status up(ComposeEngine& engine, const JournalProject& project, const Services& services,
           Duration deadline) {
-  return engine.up(project.directory, project.name, services, deadline);
+  ROLLBACK_TRY(engine.up(project.directory, project.name, services, deadline));
+  ROLLBACK_ASSIGN(const auto containers, engine.containers(project.directory));
+  return stop(engine, project, without(running_services(containers), services), kStopDeadline);
 }
 
 }  // namespace

@@ -6,22 +6,14 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/apply/first_few.h"
 #include "agent/apply/packages.h"
 
 namespace rollback {
 
 namespace {
 
-constexpr std::size_t kNamed = 5;
 constexpr Duration kAsked = std::chrono::seconds(10);  // longer nobody waits for a warning
-
-std::string named(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kNamed; ++i)
-    text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kNamed) text += fmt::format(" and {} more", names.size() - kNamed);
-  return text;
-}
 
 bool writes_a_file(const PlanStep& step) {
   return step.action == StepAction::kWrite || step.action == StepAction::kReplace ||
@@ -44,7 +36,7 @@ void tell_outdated(const RunDeps& deps, const Plan& plan, std::vector<std::strin
   sentences.push_back(fmt::format(
       "the files of {} other unit{} changed since systemd read them, and the daemon-reload takes "
       "that up too: {}",
-      outdated->size(), outdated->size() == 1 ? "" : "s", named(*outdated)));
+      outdated->size(), outdated->size() == 1 ? "" : "s", first_few(*outdated)));
 }
 
 void tell_packaged(const RunDeps& deps, const Plan& plan, std::vector<std::string>& sentences) {
@@ -58,7 +50,7 @@ void tell_packaged(const RunDeps& deps, const Plan& plan, std::vector<std::strin
   sentences.push_back(fmt::format(
       "{} a Debian package, and apt will overwrite {}: {}",
       files->size() == 1 ? "1 path belongs to" : fmt::format("{} paths belong to", files->size()),
-      files->size() == 1 ? "it" : "them", named(names)));
+      files->size() == 1 ? "it" : "them", first_few(names)));
 }
 
 }  // namespace

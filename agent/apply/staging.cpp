@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/apply/first_few.h"
 #include "agent/apply/posted_writes.h"
 #include "agent/apply/replacing.h"
 #include "core/fs/holes.h"
@@ -20,7 +21,6 @@ namespace rollback {
 
 namespace {
 
-constexpr std::size_t kNamed = 5;
 constexpr std::uint64_t kReservedFrom = 1 << 20U;  // bytes of a file
 constexpr std::uint64_t kHeldOfFile = 2 << 20U;    // most bytes in memory to write one file
 
@@ -76,12 +76,9 @@ class Stager {
 
   Status check_complete() const {
     if (lost_.empty()) return {};
-    std::vector<std::string_view> named(lost_.begin(), lost_.end());
-    named.resize(std::min(named.size(), kNamed));
-    return fail(
-        ErrorCode::kCorrupt,
-        fmt::format("the store lacks contents of {}: {}{}; choose another release", input_.plan.to,
-                    fmt::join(named, ", "), lost_.size() > kNamed ? ", ..." : ""));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the store lacks contents of {}: {}; choose another release",
+                            input_.plan.to, first_few(lost_)));
   }
 
   Status sync() const {
@@ -97,6 +94,7 @@ class Stager {
     op.path = step.subject;
     op.stage = input_.stages.index_of(op.path);
     ROLLBACK_ASSIGN(const Directory* stage, input_.stages.at(op.stage));
+    ROLLBACK_TRY(replacing_on(op.stage, *stage));
     return fill(step.action, op, *stage, fmt::format("{:06}", number));
   }
 
@@ -164,17 +162,24 @@ class Stager {
     }
   }
 
-  Status prepare_replacing(FileOp& op, const Directory& stage) {
-    auto& how = replacing_[op.stage];
+  // Once for each mount; refuses one on which a commit could not do what it must.
+  Result<Replacing> replacing_on(std::uint32_t index, const Directory& stage) {
+    auto& how = replacing_[index];
     if (!how) {
       ROLLBACK_ASSIGN(how, try_replacing(stage));
     }
-    if (*how == Replacing::kOverLink) {
-      op.kind = FileOpKind::kReplace;
-      ROLLBACK_ASSIGN(const Directory* live, parents_.of(op.path));
-      ROLLBACK_TRY(link_entry(*live, name_in_parent(op.path), stage, op.slot));
-    }
-    return note_origin(op);  // a link has changed its ctime
+    return *how;
+  }
+
+  Status prepare_replacing(FileOp& op, const Directory& stage) {
+    if (*replacing_[op.stage] != Replacing::kOverLink) return note_origin(op);
+    op.kind = FileOpKind::kReplace;
+    ROLLBACK_ASSIGN(const Directory* live, parents_.of(op.path));
+    ROLLBACK_TRY(link_entry(*live, name_in_parent(op.path), stage, op.slot));
+    ROLLBACK_TRY(note_origin(op));  // a link has changed its ctime
+    ROLLBACK_ASSIGN(const FileStat kept, stage.stat(op.slot));
+    if (kept.ino == op.origin) return {};
+    return fail(ErrorCode::kConflict, op.path + " was replaced meanwhile; try again");
   }
 
   Status note_origin(FileOp& op) {

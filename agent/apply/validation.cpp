@@ -9,13 +9,12 @@
 #include <string>
 #include <utility>
 
+#include "agent/apply/first_few.h"
 #include "agent/apply/preview.h"
 
 namespace rollback {
 
 namespace {
-
-constexpr std::size_t kToldComplaints = 5;
 
 // Validators of every resource that changes.
 std::map<const Resource*, const ResourceSnapshot*> validated(const RunDeps& deps,
@@ -30,15 +29,6 @@ std::map<const Resource*, const ResourceSnapshot*> validated(const RunDeps& deps
         found.emplace(resource.get(), &target);
   }
   return found;
-}
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (std::size_t i = 0; i < lines.size() && i < kToldComplaints; ++i)
-    text += (text.empty() ? "" : ", ") + lines[i];
-  if (lines.size() > kToldComplaints)
-    text += fmt::format(" and {} more", lines.size() - kToldComplaints);
-  return text;
 }
 
 class Validation {
@@ -95,7 +85,7 @@ class Validation {
     }
     if (fresh.empty()) return {};
     return fail(ErrorCode::kConflict, fmt::format("{} would not be valid on this host: {}",
-                                                  input_.comparison.plan.to, joined(fresh)));
+                                                  input_.comparison.plan.to, first_few(fresh)));
   }
 
   const ValidationInput& input_;

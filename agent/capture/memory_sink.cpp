@@ -7,8 +7,6 @@ namespace rollback {
 
 namespace {
 
-constexpr std::size_t kMostHeld = 24U << 20U;  // of 100,000 files
-
 std::size_t size_of(const CaptureMemory& memory) {
   std::size_t bytes = 0;
   for (const auto& [id, tree] : memory.trees) bytes += tree.size();
@@ -18,12 +16,14 @@ std::size_t size_of(const CaptureMemory& memory) {
 
 }  // namespace
 
-void CaptureMemory::bound() {
-  if (size_of(*this) > kMostHeld) *this = {};
+void CaptureMemory::bound(std::size_t most) {
+  if (size_of(*this) <= most) return;
+  *this = {};
+  keeps = false;
 }
 
 Status MemorySink::put_tree(Tree, const Digest& id, std::string bytes) {
-  memory_.trees.emplace(id, std::move(bytes));
+  if (memory_.keeps) memory_.trees.emplace(id, std::move(bytes));
   return {};
 }
 
@@ -44,7 +44,7 @@ std::optional<Tree> MemorySink::find_tree(const Digest& id) {
 }
 
 void MemorySink::saw(ScanCache::Row row) {
-  memory_.seen.insert_or_assign(std::move(row.path), encode_seen(row.seen, 0));
+  if (memory_.keeps) memory_.seen.insert_or_assign(std::move(row.path), encode_seen(row.seen, 0));
 }
 
 }  // namespace rollback

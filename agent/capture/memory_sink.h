@@ -16,8 +16,11 @@ struct CaptureMemory {
   std::map<Digest, std::string> trees;      // canonical bytes
   std::map<std::string, std::string> seen;  // rows of the scan cache by path, encoded
 
-  // Lets all of it go when it is large: then a later capture reads more, that is all.
-  void bound();
+  bool keeps = true;  // what captures put there
+
+  // Lets all of it go, and takes no more, when it is more than `most` bytes: then a later capture
+  // reads more, that is all. The default is that of 100,000 files.
+  void bound(std::size_t most = 24U << 20U);
 };
 
 // Contents are only hashed.

@@ -62,11 +62,17 @@ class ComposeResource final : public Resource {
     auto docker = engine();
     if (!docker.is_installed())
       return fail(ErrorCode::kConflict, "compose/" + spec_.name + " ran with this release, and " +
-                                            "this host has neither docker nor podman");
+                                            "this host has no docker");
     ROLLBACK_ASSIGN(const auto images, images_of(docker, mounts));
     for (const auto& service : target.services) {
       const auto found = images.find(service);
-      if (found == images.end()) continue;
+      if (found == images.end())
+        return fail(ErrorCode::kConflict,
+                    "the service " + service + " ran with this release, and its compose files in " +
+                        project() +
+                        " do not name it; if it needs a profile, set COMPOSE_PROFILES "
+                        "in " +
+                        project() + "/.env");
       ROLLBACK_TRY(require_image(docker, service, found->second, name_in(target)));
       if (!found->second.empty() && found->second.find("@sha256:") == std::string::npos)
         doubts.push_back("the image " + found->second + " of service " + service +

@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 2> kPrograms = {"/usr/bin/", "/usr/local/
 constexpr std::array<std::string_view, 4> kPlugins = {
     "/usr/libexec/docker/cli-plugins/", "/usr/lib/docker/cli-plugins/",
     "/usr/local/lib/docker/cli-plugins/", "/usr/local/libexec/docker/cli-plugins/"};
-// Fields of `ps`. podman knows the same labels and fields.
+// Fields of `ps`.
 constexpr const char* kFormat =
     "{{.ID}}\t{{.Label \"com.docker.compose.project\"}}\t"
     "{{.Label \"com.docker.compose.service\"}}\t{{.Label \"com.docker.compose.oneoff\"}}\t"
@@ -65,22 +65,18 @@ bool ProjectContainer::runs() const {
 
 bool ProjectContainer::is_up() const {
   return state == "running" && status.find("(unhealthy)") == std::string::npos &&
-         status.find("(health: starting)") == std::string::npos &&
-         status.find("(starting)") == std::string::npos;  // podman
+         status.find("(health: starting)") == std::string::npos;
 }
 
 ComposeEngine::ComposeEngine(const Directory& root, ProgramRunner& programs)
     : root_(root), programs_(programs) {
   engine_ = find_program(root, kPrograms, "docker");
-  const bool docker = !engine_.empty();
-  if (!docker) engine_ = find_program(root, kPrograms, "podman");
-  if (docker && !find_program(root, kPlugins, "docker-compose").empty()) {
+  if (!find_program(root, kPlugins, "docker-compose").empty()) {
     compose_ = {engine_, "compose"};
     return;
   }
-  flavour_ = docker ? Flavour::kDockerCompose : Flavour::kPodmanCompose;
-  auto program = find_program(root, kPrograms, docker ? "docker-compose" : "podman-compose");
-  if (!program.empty()) compose_ = {std::move(program)};
+  flavour_ = Flavour::kDockerCompose;
+  compose_ = {find_program(root, kPrograms, "docker-compose")};
 }
 
 Result<std::vector<ProjectContainer>> ComposeEngine::containers(const std::string& directory) {
@@ -127,8 +123,7 @@ std::vector<std::string> ComposeEngine::files_of(const std::string& directory) c
 
 std::vector<std::string> ComposeEngine::project_argv(const std::string& directory) const {
   auto argv = compose_;
-  if (flavour_ != Flavour::kPodmanCompose)
-    argv.insert(argv.end(), {"--project-directory", directory});
+  argv.insert(argv.end(), {"--project-directory", directory});
   for (auto& file : files_of(directory)) argv.insert(argv.end(), {"-f", std::move(file)});
   return argv;
 }
@@ -137,6 +132,9 @@ Result<std::string> ComposeEngine::config(const std::string& directory) {
   auto argv = project_argv(directory);
   argv.emplace_back("config");
   ROLLBACK_ASSIGN(const auto outcome, run(std::move(argv), kAnswer));
+  if (outcome.truncated)
+    return fail(ErrorCode::kInvalid,
+                "it is larger than " + std::to_string(kLargestAnswer >> 10U) + " KiB");
   if (outcome.exit_code == 0) return outcome.output;
   std::string text;
   for (const auto& line : last_lines(outcome.output, kToldLines, kLongestLine))
@@ -154,11 +152,12 @@ Status ComposeEngine::up(const std::string& directory, const std::string& projec
   return must("bring " + directory + " up", std::move(argv), deadline);
 }
 
-Status ComposeEngine::stop(const std::vector<std::string>& ids, Duration deadline) {
+Status ComposeEngine::stop(const std::string& directory, const std::vector<std::string>& ids,
+                           Duration deadline) {
   if (ids.empty()) return {};
   std::vector<std::string> argv = {engine_, "stop"};
   argv.insert(argv.end(), ids.begin(), ids.end());
-  return must("stop containers", std::move(argv), deadline);
+  return must("stop containers of " + directory, std::move(argv), deadline);
 }
 
 Result<bool> ComposeEngine::has_image(const std::string& image) {
@@ -169,12 +168,13 @@ Result<bool> ComposeEngine::has_image(const std::string& image) {
 
 Result<ProgramOutcome> ComposeEngine::run(std::vector<std::string> argv, Duration deadline) {
   if (argv.front().empty() || !argv.front().starts_with('/'))
-    return fail(ErrorCode::kNotFound, "no compose is installed");
+    return fail(ErrorCode::kNotFound,
+                "this host has no compose: install docker's compose plugin or docker-compose");
   ProgramRequest request;
   request.argv = std::move(argv);
   request.deadline = deadline;
   request.max_output = kLargestAnswer;
-  request.read_only_root = false;  // podman keeps its state in files
+  request.read_only_root = false;  // it keeps its configuration in files
   return programs_.run(request);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compose projects as the rest of the agent sees them. Programs of the host do the work, each in a
-// transient unit with a deadline: `docker` or `podman` for containers, and what it has of compose
-// (the v2 plugin, docker-compose, podman-compose) for projects. Used by the run thread.
+// transient unit with a deadline: `docker` for containers, and what it has of compose (the v2
+// plugin, or docker-compose) for projects. Containers of podman would be children of the unit, with
+// its limits, so podman is not asked. Used by the run thread.
 #pragma once
 
 #include <map>
@@ -42,12 +43,12 @@ class ComposeEngine {
   // of services that those do not have. Nothing is pulled or built.
   Status up(const std::string& directory, const std::string& project,
             const std::vector<std::string>& services, Duration deadline);
-  // They stay, stopped, with all their data.
-  Status stop(const std::vector<std::string>& ids, Duration deadline);
+  // Containers of the project in that directory. They stay, stopped, with all their data.
+  Status stop(const std::string& directory, const std::vector<std::string>& ids, Duration deadline);
   Result<bool> has_image(const std::string& image);
 
  private:
-  enum class Flavour { kPlugin, kDockerCompose, kPodmanCompose };
+  enum class Flavour { kPlugin, kDockerCompose };
 
   [[nodiscard]] std::vector<std::string> files_of(const std::string& directory) const;
   std::vector<std::string> project_argv(const std::string& directory) const;
@@ -56,7 +57,7 @@ class ComposeEngine {
 
   const Directory& root_;
   ProgramRunner& programs_;
-  std::string engine_;                // program
+  std::string engine_;                // docker's program
   std::vector<std::string> compose_;  // program, and the word that makes it compose
   Flavour flavour_ = Flavour::kPlugin;
 };

@@ -102,7 +102,7 @@ bool RunHub::wait_confirmed(const RunId& run, BootTime until,
       lock.unlock();
       const bool met = contact();
       lock.lock();
-      if (met) unconfirmed_.reset();
+      if (met && !aborted_) unconfirmed_.reset();
     }
     aborted_changed_.wait_for(lock, contact ? std::min(left, kBetweenContacts) : left,
                               [this] { return aborted_ || !unconfirmed_; });

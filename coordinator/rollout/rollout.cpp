@@ -344,6 +344,9 @@ void Machine::begin_undo() {
   state().resumed = now_;
   release_waiting("the run was undone");
   for (auto& host : state().hosts) {
+    if (host.phase == HostPhase::kInconsistent)
+      say(host.name +
+          " needs a human and is left as it is; 'rollbackctl undo' on it takes it back");
     if (host.phase != HostPhase::kDone || !host.changed) continue;
     set(host, HostPhase::kUndoing);
     step_.actions.push_back(act::UndoHost{host.id});

@@ -61,11 +61,26 @@ std::string refused_after(const std::function<void(Json&)>& change) {
   return refused(json.dump());
 }
 
-TEST(PlanFile, IsPrintedAsInItsDescription) {
+std::string description() {
   std::ifstream file(ROLLBACK_DOCS "/formats/plan.md");
   std::ostringstream page;
   page << file.rdbuf();
-  const std::string text = page.str();
+  return page.str();
+}
+
+TEST(PlanFile, IsDescribedWithEveryWordOfAStep) {
+  const auto text = description();
+  const auto has = [](std::string_view word) { return HasSubstr("`" + std::string(word) + "`"); };
+  int words = 0;
+  for (int number = 1; to_string(StepAction(number)) != "unknown"; ++number, ++words)
+    EXPECT_THAT(text, has(to_string(StepAction(number))));
+  for (int number = 1; to_string(StepPhase(number)) != "unknown"; ++number, ++words)
+    EXPECT_THAT(text, has(to_string(StepPhase(number))));
+  EXPECT_GE(words, 18);
+}
+
+TEST(PlanFile, IsPrintedAsInItsDescription) {
+  const std::string text = description();
   const auto begin = text.rfind("```json\n");
   ASSERT_NE(begin, std::string::npos);
   const std::string example = text.substr(begin + 8, text.rfind("```") - begin - 8);

@@ -17,8 +17,8 @@ MANAGED = ("/etc/nginx", "/etc/shop", "/etc/systemd/system/shop.service", "/etc/
 
 
 class LoneHost(Rig):
-    def __init__(self, name, gate=GATE, extra="", packages=PACKAGES, disk=0):
-        super().__init__(name, web=1, coordinator=False, packages=packages, disk=disk)
+    def __init__(self, name, gate=GATE, extra="", packages=PACKAGES, disk=0, engine=False):
+        super().__init__(name, web=1, coordinator=False, packages=packages, disk=disk, engine=engine)
         self.configuration = {"gate": gate, "extra": extra}
 
     def prepare(self):

@@ -97,13 +97,13 @@ def without_stage(hashed):
 
 
 class Rig:
-    def __init__(self, name, web=3, coordinator=True, packages=PACKAGES, disk=0):
+    def __init__(self, name, web=3, coordinator=True, packages=PACKAGES, disk=0, engine=False):
         self.fleet = Fleet(f"{name}{os.getpid() % 100000}")
         self.webs = [f"web{i}" for i in range(1, web + 1)]
         self.digests = {}  # (device, inode, size, mtime, ctime) -> digest, so that a second hash is quick
         install.build()
         atexit.register(self.down)  # Ctrl-C skips the clean-ups of unittest
-        self.fleet.up(web, debs=packages, coordinator=coordinator, disk=disk)
+        self.fleet.up(web, debs=packages, coordinator=coordinator, disk=disk, engine=engine)
 
     def down(self):
         atexit.unregister(self.down)

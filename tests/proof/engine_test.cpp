@@ -15,6 +15,8 @@
 namespace rollback {
 namespace {
 
+const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(500, 10'000));
+
 class DisturbedRun : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { host_ = new EngineHost; }

@@ -13,6 +13,7 @@
 namespace rollback {
 namespace {
 
+const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(1'500, 20'000));
 constexpr Act kActs[] = {Act::kCommit, Act::kUndo, Act::kRecover, Act::kForget, Act::kCleanUp};
 
 class DisturbedFiles : public ::testing::TestWithParam<SyncPolicy> {};

@@ -92,6 +92,7 @@ class ContactTest : public ConfirmTest {
     options_.witnesses = {"10.0.0.9:22"};
     prober_.reached = [this](const ProbeSpec& spec) {
       asked_for_.insert(spec.target);
+      asked_as_.insert(spec.kind);
       return reachable_.contains(spec.target);
     };
   }
@@ -100,6 +101,7 @@ class ContactTest : public ConfirmTest {
     return roll_back_unless_confirmed();
   }
   std::set<std::string> asked_for_;
+  std::set<ProbeKind> asked_as_;
   std::set<std::string> reachable_;
 };
 
@@ -114,6 +116,18 @@ TEST_F(ContactTest, WithAnyOfThemItStays) {
     ASSERT_TRUE(roll_back("run:" + asked_.run.str()));
   }
   EXPECT_THAT(asked_for_, ElementsAre("10.0.0.1:7400", "10.0.0.9:22"));
+}
+
+// A firewall may refuse in anybody's name; a coordinator that is being restarted is refused, too.
+TEST_F(ContactTest, ARefusalCountsOnlyWithoutWitnesses) {
+  reachable_ = {"10.0.0.1:7400"};
+  ASSERT_TRUE(roll_back_unless_cut_off());
+  EXPECT_THAT(asked_as_, ElementsAre(ProbeKind::kTcp));
+  ASSERT_TRUE(roll_back("run:" + asked_.run.str()));
+  asked_as_.clear();
+  options_.witnesses.clear();
+  ASSERT_TRUE(roll_back_unless_cut_off());
+  EXPECT_THAT(asked_as_, ElementsAre(ProbeKind::kReach));
 }
 
 TEST_F(ContactTest, MayComeLate) {

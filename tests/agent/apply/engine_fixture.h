@@ -27,7 +27,7 @@ class FakeProber final : public Prober {
   std::vector<ProbeResult> round(const std::vector<ProbeSpec>& specs) override {
     std::vector<ProbeResult> results;
     for (const auto& spec : specs) {
-      const bool is_green = spec.kind == ProbeKind::kReach ? reached(spec) : green();
+      const bool is_green = spec.kind == ProbeKind::kHttp ? green() : reached(spec);
       results.push_back(
           {spec.name, is_green, spec.required, is_green ? "HTTP 200" : "HTTP 502", {}});
     }

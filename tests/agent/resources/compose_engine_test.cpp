@@ -79,10 +79,12 @@ TEST_F(ComposeEngineTest, OfTheFirstGenerationPrefersTheOlderNames) {
 }
 
 TEST_F(ComposeEngineTest, WithoutComposeCannotBringUp) {
-  host_.files.write("usr/bin/podman", "");
+  host_.files.write("usr/bin/docker", "");
   const auto up = engine().up("/srv/queue", "", {"web"}, std::chrono::seconds(9));
   ASSERT_FALSE(up);
-  EXPECT_EQ(up.error().message, "bring /srv/queue up: no compose is installed");
+  EXPECT_EQ(up.error().message,
+            "bring /srv/queue up: this host has no compose: install docker's compose plugin or "
+            "docker-compose");
 }
 
 TEST(WhyDown, NamesWhatIsNotUp) {

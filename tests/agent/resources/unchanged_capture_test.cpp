@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "agent/capture/memory_sink.h"
 #include "agent/capture/storing_sink.h"
 #include "core/clock.h"
 #include "tests/agent/resources/test_host.h"
@@ -268,6 +269,21 @@ TEST_F(UnchangedCapture, AlwaysEqualsOneThatReadsEverything) {
     if (HasFailure()) break;
   }
   EXPECT_GT(reused, 0U);
+}
+
+TEST(CaptureMemory, LetsGoOfWhatIsTooMuchAndTakesNoMore) {
+  CaptureMemory memory;
+  MemorySink sink(memory, {});
+  ASSERT_TRUE(sink.put_tree({}, sha256("a"), "tree"));
+  memory.bound(4);
+  EXPECT_EQ(memory.trees.size(), 1U);
+  sink.saw({"/etc", {}, {}});
+  memory.bound(4);
+  EXPECT_TRUE(memory.trees.empty() && memory.seen.empty());
+  ASSERT_TRUE(sink.put_tree({}, sha256("b"), "tree"));
+  sink.saw({"/etc", {}, {}});
+  EXPECT_TRUE(memory.trees.empty() && memory.seen.empty());
+  EXPECT_FALSE(sink.find_seen("/etc"));
 }
 
 }  // namespace

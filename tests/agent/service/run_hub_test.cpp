@@ -151,6 +151,11 @@ TEST_F(RunHubTest, AContactConfirmsTheRunThatWaits) {
   EXPECT_FALSE(hub_.confirm(""));
 }
 
+TEST_F(RunHubTest, AnAbortCountsMoreThanAContactThatComesLater) {
+  const BootTime until = clock_.boot() + std::chrono::seconds(20);
+  EXPECT_FALSE(hub_.wait_confirmed(run_, until, [this] { return hub_.abort(run_).has_value(); }));
+}
+
 TEST_F(RunHubTest, WithoutAContactARunMayBeConfirmedOrAborted) {
   const BootTime until = clock_.boot() + std::chrono::seconds(20);
   const auto nobody = [] { return false; };
