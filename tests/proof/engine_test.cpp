@@ -15,7 +15,7 @@
 namespace rollback {
 namespace {
 
-const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(500, 10'000));
+const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(200, 5'000));
 
 class DisturbedRun : public ::testing::Test {
  protected:

@@ -20,12 +20,17 @@ class DisturbedFiles : public ::testing::TestWithParam<SyncPolicy> {};
 INSTANTIATE_TEST_SUITE_P(OneByOne, DisturbedFiles, ::testing::Values(SyncPolicy{}));
 INSTANTIATE_TEST_SUITE_P(AtOnce, DisturbedFiles, ::testing::Values(kAtOnce));
 
-void prove(const Trees& trees, SyncPolicy policy) {
+// `share`: one of so many, where most calls are those of another proof; with --nightly all.
+void prove(const Trees& trees, SyncPolicy policy, int share = 1) {
   const Proof proof(trees.name + (policy == kAtOnce ? ", synced at once" : ""));
   for (const auto act : kActs) {
     FilesSubject subject(trees, act, policy);
     auto coverage = coverage_of_this_run();
-    if (policy == kAtOnce && !covers_all()) coverage.kill_every = 4;  // most calls are the same
+    if (!covers_all()) {
+      coverage.kill_every = policy == kAtOnce ? 4 * share : share;
+      coverage.fail_every *= share;
+      coverage.stick_every *= share;
+    }
     disturb_everywhere(subject, coverage, proof.findings());
   }
 }
@@ -33,15 +38,15 @@ void prove(const Trees& trees, SyncPolicy policy) {
 TEST_P(DisturbedFiles, PlainFiles) { prove(plain_trees(), GetParam()); }
 TEST_P(DisturbedFiles, TypeChanges) { prove(type_changes(), GetParam()); }
 // There what is live is replaced under a link of it in the stage.
-TEST_P(DisturbedFiles, WithoutExchange) { prove(without_exchange(plain_trees()), GetParam()); }
+TEST_P(DisturbedFiles, WithoutExchange) { prove(without_exchange(plain_trees()), GetParam(), 4); }
 TEST_P(DisturbedFiles, WithoutFlagsOfRename) {
-  prove(without_rename_flags(type_changes()), GetParam());
+  prove(without_rename_flags(type_changes()), GetParam(), 4);
 }
 
 TEST_P(DisturbedFiles, RandomTrees) {
   SeededRandom random;
   for (int i = 0; i < (covers_all() ? 3 : 1); ++i)
-    prove(random_trees(random.below(1ULL << 60U)), GetParam());
+    prove(random_trees(random.below(1ULL << 60U)), GetParam(), 2);
 }
 
 // A disk gives the number of a file that is gone to the next one, which memory does not.
@@ -79,7 +84,7 @@ void prove_nested(const Trees& trees) {
   const auto last = static_cast<int>(calls.size()) - 2;  // everything is renamed, nothing verified
   const int step = covers_all() ? 3 : std::max(1, last / 4);
   for (int first = last; first > last / 4; first -= step)
-    for (int second = 0, kills = 2; kills >= 2 && second < 1000; ++second) {
+    for (int second = 0, kills = 2; kills >= 2 && second < 1000; second += covers_all() ? 1 : 2) {
       const auto third = static_cast<int>(random.below(static_cast<std::uint64_t>(second) + 8));
       const auto wrong = subject.nest(first, second, third, kills);
       proof.findings().count("of " + std::to_string(kills) + " kills");
