@@ -98,7 +98,7 @@ void prune_verb(Host& host, const PruneRequest& request, const Asked& asked,
   const PruneSummary summary = summary_of(*plan, request.dry_run);
   if (request.dry_run) {
     stream->send(summary);
-    return stream->end(exit, summary.removed > 0 || summary.bytes > 0);
+    return stream->end(exit, false);
   }
   auto status =
       host.pruner.retention().remove(*plan, asked.actor, asked.reason, host.deps.clock.wall());

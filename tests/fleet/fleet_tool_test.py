@@ -18,6 +18,8 @@ from hosts.fleet import RUN  # noqa: E402
 from hosts.process import Process, poll_until, start  # noqa: E402
 
 NAME = f"tool{os.getpid() % 100000}"  # not the name of anybody's fleet
+# A shell that runs the suites in its background has it ignored, by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def traces(fleet):

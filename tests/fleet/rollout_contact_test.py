@@ -22,6 +22,13 @@ def setUpModule():
 
 
 class Contact(RolloutCase):
+    def begun(self):
+        """A rollout of whose hosts each goes back when it reaches nobody for 5 s; ended with the test."""
+        client = self.rig.follow("coord", "fleet", "--to", "v2.4.1", "-y", "--confirm-timeout", "5s")
+        self.addCleanup(client.__exit__, None, None, None)
+        self.addCleanup(client.kill)
+        return client
+
     def run_of(self, answer):
         return answer.of("rollout")[0]["id"]
 
@@ -32,6 +39,7 @@ class Contact(RolloutCase):
         """The host's network goes down as soon as the shop is started again."""
         self.rig.write(host, "/root/cut.conf", CUTS)
         self.rig.fleet.run(host, "install", "-D", "/root/cut.conf", "/run/systemd/system/shop.service.d/cut.conf")
+        self.rig.fleet.run(host, "rm", "/root/cut.conf")
         self.rig.fleet.run(host, "systemctl", "daemon-reload")
         self.rig.write(host, "/root/cut", "")
         self.addCleanup(self.mend, host)
@@ -53,15 +61,14 @@ class Contact(RolloutCase):
     def test_a_host_that_the_release_cuts_off_goes_back_by_itself(self):
         self.cut_off("web2")
         self.addCleanup(self.fleet, "run", "abort")
-        with self.rig.follow("coord", "fleet", "--to", "v2.4.1", "-y", "--confirm-timeout", "5s") as client:
-            self.addCleanup(lambda: client.poll() is None and client.kill())
-            run = json.loads(client.stdout.readline())["id"]
-            back = wait_for("web2 to go back", lambda: [
-                own for own in self.runs_of("web2", run) if own["outcome"] == "restored"], 90)
-            self.assertIn("reached nobody for 5", json.dumps(back[0]["findings"]))
-            self.assert_same(self.bad, "web2")
-            self.mend("web2")
-            client.communicate(timeout=60)
+        client = self.begun()
+        run = json.loads(client.stdout.readline())["id"]
+        back = wait_for("web2 to go back", lambda: [
+            own for own in self.runs_of("web2", run) if own["outcome"] == "restored"], 90)
+        self.assertIn("reached nobody for 5", json.dumps(back[0]["findings"]))
+        self.assert_same(self.bad, "web2")
+        self.mend("web2")
+        client.communicate(timeout=60)
         self.assertEqual(client.returncode, 6)
         rows = self.host_rows(run)
         self.assertEqual({host: rows[host]["phase"] for host in rows},
@@ -69,21 +76,20 @@ class Contact(RolloutCase):
         self.assertIn("the coordinator", json.dumps(rows["web2"]["findings"]))
 
     def test_a_coordinator_that_is_gone_for_a_while_is_no_loss_of_contact(self):
-        with self.rig.follow("coord", "fleet", "--to", "v2.4.1", "-y", "--confirm-timeout", "5s") as client:
-            self.addCleanup(lambda: client.poll() is None and client.kill())
-            self.addCleanup(self.rig.fleet.run, "coord", "systemctl", "start", COORDINATOR)
-            run = None
-            for line in client.stdout:
-                item = json.loads(line)
-                run = run or item.get("id")
-                if item.get("host") == "web1" and item.get("phase") == "activating":
-                    break
-            self.rig.fleet.run("coord", "systemctl", "stop", COORDINATOR)
-            done = wait_for("web1 to be done", lambda: [
-                own for own in self.runs_of("web1", run) if own["outcome"] != "running"], 60)
-            self.assertEqual(done[0]["outcome"], "succeeded", done)
-            self.rig.fleet.run("coord", "systemctl", "start", COORDINATOR)
-            client.communicate(timeout=90)
+        client = self.begun()
+        self.addCleanup(self.rig.fleet.run, "coord", "systemctl", "start", COORDINATOR)
+        run = None
+        for line in client.stdout:
+            item = json.loads(line)
+            run = run or item.get("id")
+            if item.get("host") == "web1" and item.get("phase") == "activating":
+                break
+        self.rig.fleet.run("coord", "systemctl", "stop", COORDINATOR)
+        done = wait_for("web1 to be done", lambda: [
+            own for own in self.runs_of("web1", run) if own["outcome"] != "running"], 60)
+        self.assertEqual(done[0]["outcome"], "succeeded", done)
+        self.rig.fleet.run("coord", "systemctl", "start", COORDINATOR)
+        client.communicate(timeout=90)
         wait_for("the run to end", lambda: self.state(run) == "done", 90)
         for host in self.webs:
             self.assert_same(self.good, host)

@@ -107,7 +107,7 @@ Coverage coverage_of_this_run() {
   const auto only = only_case();
   const bool all = only.empty() || only.find(kOfAll) != std::string::npos;
   if (covers_all()) return {all ? Counted::kAll : Counted::kMutating, true, 1, 1, 1};
-  return {Counted::kMutating, true, 1, 12, 32};
+  return {Counted::kMutating, true, 1, 24, 64};
 }
 
 int Findings::runs() const {

@@ -28,7 +28,7 @@ class DisturbedRun : public ::testing::Test {
     coverage.kill_at_reads = false;
     if (covers_all()) return coverage;
     coverage.kill_every = 2;
-    coverage.fail_every = 24;
+    coverage.fail_every = 48;
     return coverage;
   }
 };

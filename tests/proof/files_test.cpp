@@ -13,7 +13,7 @@
 namespace rollback {
 namespace {
 
-const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(1'500, 20'000));
+const auto* const kAtLeast = ::testing::AddGlobalTestEnvironment(new AtLeast(1'300, 20'000));
 constexpr Act kActs[] = {Act::kCommit, Act::kUndo, Act::kRecover, Act::kForget, Act::kCleanUp};
 
 class DisturbedFiles : public ::testing::TestWithParam<SyncPolicy> {};
@@ -27,7 +27,7 @@ void prove(const Trees& trees, SyncPolicy policy, int share = 1) {
     FilesSubject subject(trees, act, policy);
     auto coverage = coverage_of_this_run();
     if (!covers_all()) {
-      coverage.kill_every = policy == kAtOnce ? 4 * share : share;
+      coverage.kill_every = policy == kAtOnce ? 6 * share : share;
       coverage.fail_every *= share;
       coverage.stick_every *= share;
     }
@@ -70,7 +70,7 @@ TEST(KilledOnADisk, FilesAndTypes) {
   for (const auto& trees : {plain_trees(), type_changes(), without_exchange(plain_trees())})
     for (const auto act : kActs) {
       FilesSubject subject(trees, act, {});
-      const Coverage some{Counted::kMutating, true, covers_all() ? 1 : 12, 0, 0};
+      const Coverage some{Counted::kMutating, true, covers_all() ? 1 : 24, 0, 0};
       disturb_everywhere(subject, some, proof.findings());
     }
 }
@@ -84,7 +84,7 @@ void prove_nested(const Trees& trees) {
   const auto last = static_cast<int>(calls.size()) - 2;  // everything is renamed, nothing verified
   const int step = covers_all() ? 3 : std::max(1, last / 4);
   for (int first = last; first > last / 4; first -= step)
-    for (int second = 0, kills = 2; kills >= 2 && second < 1000; second += covers_all() ? 1 : 2) {
+    for (int second = 0, kills = 2; kills >= 2 && second < 1000; second += covers_all() ? 1 : 3) {
       const auto third = static_cast<int>(random.below(static_cast<std::uint64_t>(second) + 8));
       const auto wrong = subject.nest(first, second, third, kills);
       proof.findings().count("of " + std::to_string(kills) + " kills");

@@ -152,10 +152,10 @@ TEST_F(ComposeHostTest, ThatWasDownEndsDown) {
 }
 
 TEST_F(ComposeHostTest, ThatDoesNotStartIsTakenBack) {
-  write_project("4", {"cache", "web"});
-  host_.write("srv/queue/compose.yaml",
-              "services:\n  web:\n    image: queue:4\n    network_mode: none\n"
-              "    command: [\"/bin/nothing\"]\n");
+  write_project("4", {"cache"});
+  host_.write("srv/queue/compose.yaml", host_.read("srv/queue/compose.yaml") +
+                                            "  web:\n    image: queue:4\n    network_mode: none\n"
+                                            "    command: [\"/bin/nothing\"]\n");
   snapshot("v5.0.0");
   write_project("4", {"cache", "web"});
   const auto record = roll_back("v5.0.0").value();
