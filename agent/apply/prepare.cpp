@@ -200,7 +200,8 @@ class Preparer {
     ROLLBACK_TRY(validate({deps_, comparison, stages, intent.files, log_}));
     ROLLBACK_TRY(in_time());
     ROLLBACK_TRY(save_origin(stages, comparison.origin));
-    // keep_origin() reads trees there that are not held any more.
+    comparison.origin.memory.closed = true;  // what verification sees nobody asks for again
+    // keep_origin() reads the trees there.
     if (!stages.paths().empty()) comparison.origin.memory.bound();
     ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
     intent.projects = note_projects(comparison.plan, comparison.origin.state, comparison.target);

@@ -18,12 +18,12 @@ std::size_t size_of(const CaptureMemory& memory) {
 
 void CaptureMemory::bound(std::size_t most) {
   if (size_of(*this) <= most) return;
-  *this = {};
-  keeps = false;
+  trees.clear();
+  seen.clear();
 }
 
 Status MemorySink::put_tree(Tree, const Digest& id, std::string bytes) {
-  if (memory_.keeps) memory_.trees.emplace(id, std::move(bytes));
+  if (!memory_.closed) memory_.trees.emplace(id, std::move(bytes));
   return {};
 }
 
@@ -44,7 +44,7 @@ std::optional<Tree> MemorySink::find_tree(const Digest& id) {
 }
 
 void MemorySink::saw(ScanCache::Row row) {
-  if (memory_.keeps) memory_.seen.insert_or_assign(std::move(row.path), encode_seen(row.seen, 0));
+  if (!memory_.closed) memory_.seen.insert_or_assign(std::move(row.path), encode_seen(row.seen, 0));
 }
 
 }  // namespace rollback

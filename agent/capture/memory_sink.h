@@ -16,10 +16,10 @@ struct CaptureMemory {
   std::map<Digest, std::string> trees;      // canonical bytes
   std::map<std::string, std::string> seen;  // rows of the scan cache by path, encoded
 
-  bool keeps = true;  // what captures put there
+  bool closed = false;  // later captures only look
 
-  // Lets all of it go, and takes no more, when it is more than `most` bytes: then a later capture
-  // reads more, that is all. The default is that of 100,000 files.
+  // Lets all of it go when it is more than `most` bytes: then a later capture reads more, that is
+  // all. The default is that of 100,000 files.
   void bound(std::size_t most = 24U << 20U);
 };
 

@@ -271,18 +271,26 @@ TEST_F(UnchangedCapture, AlwaysEqualsOneThatReadsEverything) {
   EXPECT_GT(reused, 0U);
 }
 
-TEST(CaptureMemory, LetsGoOfWhatIsTooMuchAndTakesNoMore) {
+TEST(CaptureMemory, LetsGoOfWhatIsTooMuch) {
   CaptureMemory memory;
   MemorySink sink(memory, {});
   ASSERT_TRUE(sink.put_tree({}, sha256("a"), "tree"));
   memory.bound(4);
   EXPECT_EQ(memory.trees.size(), 1U);
   sink.saw({"/etc", {}, {}});
+  EXPECT_TRUE(sink.find_seen("/etc"));
   memory.bound(4);
   EXPECT_TRUE(memory.trees.empty() && memory.seen.empty());
+}
+
+TEST(CaptureMemory, TakesNoMoreOnceItIsClosed) {
+  CaptureMemory memory;
+  MemorySink sink(memory, {});
+  ASSERT_TRUE(sink.put_tree({}, sha256("a"), "tree"));
+  memory.closed = true;
   ASSERT_TRUE(sink.put_tree({}, sha256("b"), "tree"));
   sink.saw({"/etc", {}, {}});
-  EXPECT_TRUE(memory.trees.empty() && memory.seen.empty());
+  EXPECT_EQ(memory.trees.size(), 1U);
   EXPECT_FALSE(sink.find_seen("/etc"));
 }
 
