@@ -7,16 +7,12 @@
 #include <linux/falloc.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <stdexcept>
-#include <utility>
 
 namespace rollback {
 
@@ -94,43 +90,20 @@ int serve(RecordedDisk& disk, const std::string& path, int ready) {
   // Its owner's mounts end with its owner, which needs this server for them. Were the server in
   // that namespace too, it could be the one that ends it, and would wait for itself in the kernel.
   if (::unshare(CLONE_NEWNS) != 0 || ::umount2(path.c_str(), MNT_DETACH) != 0) return 1;
-  const char byte = 1;
-  if (::write(ready, &byte, 1) != 1) return 1;
-  ::close(ready);
+  if (!FuseServer::say_mounted(ready)) return 1;
   return fuse_session_loop(session) == 0 ? 0 : 1;
+}
+
+// What the kernel of this machine may lack.
+const std::string& require_fuse(const std::string& path) {
+  if (::access("/dev/fuse", R_OK | W_OK) != 0)
+    throw std::runtime_error("there is no /dev/fuse here: crash states need FUSE in the kernel");
+  return path;
 }
 
 }  // namespace
 
-FuseFile::FuseFile(RecordedDisk& disk, std::string path) : path_(std::move(path)) {
-  if (::access("/dev/fuse", R_OK | W_OK) != 0)
-    throw std::runtime_error("there is no /dev/fuse here: crash states need FUSE in the kernel");
-  std::array<int, 2> ready{};
-  if (::pipe(ready.data()) != 0) throw std::runtime_error("no pipe");
-  std::fflush(nullptr);
-  const pid_t owner = ::getpid();
-  server_ = ::fork();
-  if (server_ < 0) throw std::runtime_error("fork failed");
-  if (server_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::close(ready[0]);
-    ::_exit(::getppid() == owner ? serve(disk, path_, ready[1]) : 1);
-  }
-  ::close(ready[1]);
-  char byte = 0;
-  const auto got = ::read(ready[0], &byte, 1);
-  ::close(ready[0]);
-  if (got == 1) return;
-  ::waitpid(server_, nullptr, 0);
-  throw std::runtime_error("cannot mount FUSE at " + path_);
-}
-
-FuseFile::~FuseFile() {
-  if (::umount2(path_.c_str(), 0) != 0) {
-    ::umount2(path_.c_str(), MNT_DETACH);
-    ::kill(server_, SIGKILL);  // a test that left it busy has failed already
-  }
-  ::waitpid(server_, nullptr, 0);
-}
+FuseFile::FuseFile(RecordedDisk& disk, const std::string& path)
+    : server_(require_fuse(path), SIGKILL, [&](int ready) { return serve(disk, path, ready); }) {}
 
 }  // namespace rollback

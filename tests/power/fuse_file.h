@@ -4,10 +4,9 @@
 // ends after its owner: a process that served itself could not be killed while it waits for itself.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
+#include "tests/power/fuse_server.h"
 #include "tests/power/recorded_disk.h"
 
 namespace rollback {
@@ -16,16 +15,12 @@ class FuseFile {
  public:
   // Mounts over the regular file `path`, in private mounts. Start no threads before. Throws, and
   // says so when there is no /dev/fuse.
-  FuseFile(RecordedDisk& disk, std::string path);
-  ~FuseFile();
-  FuseFile(const FuseFile&) = delete;
-  FuseFile& operator=(const FuseFile&) = delete;
+  FuseFile(RecordedDisk& disk, const std::string& path);
 
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept { return server_.where(); }
 
  private:
-  const std::string path_;
-  pid_t server_ = -1;
+  FuseServer server_;
 };
 
 }  // namespace rollback

@@ -7,18 +7,14 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <stdio.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <stdexcept>
 #include <utility>
 
 namespace rollback {
@@ -167,9 +163,7 @@ int serve(Mirrored what, const std::string& where, int ready) {
   fuse* made = fuse_new(&args, &all, sizeof(all), &what);
   if (made == nullptr || fuse_mount(made, where.c_str()) != 0) return 1;
   if (fuse_set_signal_handlers(fuse_get_session(made)) != 0) return 1;
-  const char byte = 1;
-  if (::write(ready, &byte, 1) != 1) return 1;
-  ::close(ready);
+  if (!FuseServer::say_mounted(ready)) return 1;
   const int ended = fuse_loop(made);
   fuse_unmount(made);
   return ended == 0 ? 0 : 1;
@@ -177,34 +171,9 @@ int serve(Mirrored what, const std::string& where, int ready) {
 
 }  // namespace
 
-FuseMirror::FuseMirror(const std::string& source, std::string where, unsigned known)
-    : where_(std::move(where)) {
-  std::array<int, 2> ready{};
-  if (::pipe(ready.data()) != 0) throw std::runtime_error("no pipe");
-  std::fflush(nullptr);
-  const pid_t owner = ::getpid();
-  server_ = ::fork();
-  if (server_ < 0) throw std::runtime_error("fork failed");
-  if (server_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    ::close(ready[0]);
-    ::_exit(::getppid() == owner ? serve({source, known}, where_, ready[1]) : 1);
-  }
-  ::close(ready[1]);
-  char byte = 0;
-  const auto got = ::read(ready[0], &byte, 1);
-  ::close(ready[0]);
-  if (got == 1) return;
-  ::waitpid(server_, nullptr, 0);
-  throw std::runtime_error("cannot mount FUSE at " + where_);
-}
-
-FuseMirror::~FuseMirror() {
-  if (::umount2(where_.c_str(), 0) != 0) {
-    ::umount2(where_.c_str(), MNT_DETACH);
-    ::kill(server_, SIGTERM);  // a test that left it busy has failed already
-  }
-  ::waitpid(server_, nullptr, 0);
-}
+FuseMirror::FuseMirror(const std::string& source, const std::string& where, unsigned known)
+    : server_(where, SIGTERM, [&](int ready) {
+        return serve({source, known}, where, ready);
+      }) {}
 
 }  // namespace rollback

@@ -3,9 +3,9 @@
 // a process of its own, which unmounts it when its owner dies.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+
+#include "tests/power/fuse_server.h"
 
 namespace rollback {
 
@@ -13,14 +13,10 @@ class FuseMirror {
  public:
   // Mounts what is in `source` at `where`; both exist. `known`: flags of rename, others are
   // refused. Start no threads before. Throws.
-  FuseMirror(const std::string& source, std::string where, unsigned known);
-  ~FuseMirror();
-  FuseMirror(const FuseMirror&) = delete;
-  FuseMirror& operator=(const FuseMirror&) = delete;
+  FuseMirror(const std::string& source, const std::string& where, unsigned known);
 
  private:
-  const std::string where_;
-  pid_t server_ = -1;
+  FuseServer server_;
 };
 
 }  // namespace rollback
