@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,9 +36,9 @@ struct FileOp {
   std::uint64_t staged = 0;  // inode of what the slot holds before; 0 none
   FileMeta from;             // directories: what undo restores
   FileMeta to;               // directories
-  // The live path when this was staged; empty where nothing is to be there. In no journal: whoever
-  // commits has staged.
-  std::optional<FileStat> seen;
+  // The live path when this was staged; none where nothing is to be there, which may be most. In no
+  // journal: whoever commits has staged.
+  std::shared_ptr<const FileStat> seen;
   bool operator==(const FileOp&) const = default;
 };
 

@@ -189,8 +189,9 @@ class Stager {
   }
 
   Status look_at_live(FileOp& op) {
-    ROLLBACK_ASSIGN(op.seen, parents_.find(op.path));
-    if (!op.seen) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
+    ROLLBACK_ASSIGN(const auto there, parents_.find(op.path));
+    if (!there) return fail(ErrorCode::kConflict, op.path + " vanished meanwhile; try again");
+    op.seen = std::make_shared<const FileStat>(*there);
     return {};
   }
 
