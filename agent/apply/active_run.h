@@ -118,6 +118,9 @@ enum class OriginKept { kYes, kNo };
 // Of a run that was interrupted the history may have an entry already.
 enum class Resumed { kNo, kYes };
 
+// Of a run or deploy that is over.
+HistoryEntry history_entry_of(const RunRecord& record);
+
 // Stores record and history of a run that is over, then lets go of stage and journal. The stage is
 // set aside instead, and a finding names it, where it holds what exists nowhere else: after an
 // inconsistent run, an origin that could not be kept, or something of somebody else's in the way.

@@ -11,17 +11,15 @@ namespace rollback {
 
 namespace {
 
-HistoryEntry history_entry_of(const RunRecord& record) {
-  HistoryEntry entry;
-  entry.time = record.finished;
-  entry.action = record.kind == RunKind::kUndo ? HistoryAction::kUndo : HistoryAction::kRollback;
-  entry.actor = record.actor;
-  entry.reason = record.reason;
-  entry.from = record.from;
-  entry.to = record.to;
-  entry.run = record.id.str();
-  entry.outcome = record.outcome;
-  return entry;
+HistoryAction action_of(RunKind kind) {
+  switch (kind) {
+    case RunKind::kUndo:
+      return HistoryAction::kUndo;
+    case RunKind::kDeploy:
+      return HistoryAction::kDeploy;
+    default:
+      return HistoryAction::kRollback;
+  }
 }
 
 bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
@@ -31,6 +29,19 @@ bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
 }
 
 }  // namespace
+
+HistoryEntry history_entry_of(const RunRecord& record) {
+  HistoryEntry entry;
+  entry.time = record.finished;
+  entry.action = action_of(record.kind);
+  entry.actor = record.actor;
+  entry.reason = record.reason;
+  entry.from = record.from;
+  entry.to = record.to;
+  entry.run = record.id.str();
+  entry.outcome = record.outcome;
+  return entry;
+}
 
 void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log) {
   log.finding(

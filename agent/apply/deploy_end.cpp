@@ -244,15 +244,8 @@ class Decision {
   }
 
   void tell() {
-    HistoryEntry entry;
+    HistoryEntry entry = history_entry_of(record_);
     entry.time = deps_.clock.wall();
-    entry.action = HistoryAction::kDeploy;
-    entry.actor = record_.actor;
-    entry.reason = record_.reason;
-    entry.from = record_.from;
-    entry.to = record_.to;
-    entry.run = record_.id.str();
-    entry.outcome = record_.outcome;
     if (const auto told = deps_.snapshots.append_history(std::move(entry)); !told)
       log_.finding("the history could not be written: " + told.error().message);
     log_.say(record_.exit_code == 0 ? EventLevel::kInfo : EventLevel::kError,
