@@ -211,6 +211,17 @@ TEST(Rollout, AHostThatGetsNoTrafficEndsTheWaves) {
   EXPECT_THAT(run.state.hosts[0].findings, ElementsAre("readmit failed"));
 }
 
+TEST(Rollout, AnUndoNamesTheHostThatItLeavesAsItIs) {
+  Driven run(2, policy_of(OnFailure::kUndo));
+  run.prepare_all();
+  run.succeed(1);
+  auto event = finished(2, RunOutcome::kSucceeded, RunKind::kRollback, {"readmit failed"});
+  event.record.exit_code = static_cast<int>(ExitCode::kInconsistent);
+  run.take(event);
+  EXPECT_EQ(run.state.state, RolloutState::kUndoing);
+  EXPECT_THAT(run.said, Contains(HasSubstr("web2 needs a human and is left as it is")));
+}
+
 TEST(Rollout, AHostThatFailsToUndoStaysDoneAndTheRunIsPartial) {
   Driven run(3, policy_of(OnFailure::kUndo));
   run.prepare_all();

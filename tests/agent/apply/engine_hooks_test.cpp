@@ -200,6 +200,28 @@ INSTANTIATE_TEST_SUITE_P(AtEachPhase, HooksCrash,
                                            RunPhase::kActivating, RunPhase::kGating,
                                            RunPhase::kVerifying, RunPhase::kVerified));
 
+// It was readmitted to be confirmed; then its units are stopped again.
+TEST_F(HooksTest, DrainAgainWhatTheSecondRebootTakesBack) {
+  auto asked = order("v1.0.0");
+  asked.confirm = std::chrono::minutes(2);
+  const auto prepared = engine_->prepare(asked, watcher_);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  watcher_.dies_while_waiting = true;
+  EXPECT_THROW((void)engine_->commit(asked.run, prepared->plan_digest, watcher_),
+               std::runtime_error);
+  restart_agent("boot 2");
+  EXPECT_THROW((void)engine_->finish_interrupted(watcher_), std::runtime_error);
+  watcher_.dies_while_waiting = false;
+  ASSERT_TRUE(recover_files(root_, state_, "boot 3"));
+  restart_agent("boot 3");
+  services_.calls.clear();
+  EXPECT_EQ(engine_->finish_interrupted(watcher_).value().value().outcome, RunOutcome::kRestored);
+  ASSERT_GT(services_.calls.size(), 2U);
+  EXPECT_EQ(services_.calls.front(), kDrain);
+  EXPECT_EQ(services_.calls.back(), kReadmit);
+  expect_clean();
+}
+
 TEST_F(HooksTest, ThatCannotReadmitAfterACrashAskForAHuman) {
   watcher_.crash_at = RunPhase::kVerified;
   EXPECT_THROW((void)roll_back("v1.0.0"), std::runtime_error);

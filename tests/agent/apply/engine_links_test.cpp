@@ -60,6 +60,40 @@ TEST_P(LinksTestOn, APreparedRunThatIsForgottenLeavesNoLink) {
   expect_clean();
 }
 
+TEST_F(LinksTest, AFileThatIsReplacedWhileItIsLinkedRefusesTheRun) {
+  // Somebody saves the file between the link and the look at it.
+  class Saved final : public PassingSyscalls {
+   public:
+    Saved(Syscalls& below, std::filesystem::path path)
+        : PassingSyscalls(below), path_(std::move(path)) {}
+    int linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) override {
+      const int done = below_.linkat(from_dir, from, to_dir, to, flags);
+      if (std::string_view(from) == path_.filename().native()) {
+        const auto fresh = path_.string() + ".saved";
+        std::filesystem::copy_file(path_, fresh);
+        std::filesystem::last_write_time(fresh, std::filesystem::last_write_time(path_));
+        std::filesystem::rename(fresh, path_);
+      }
+      return done;
+    }
+
+   private:
+    const std::filesystem::path path_;
+  } saved(kernel_, host_.path() / "etc/app/app.conf");
+  calls_ = std::make_unique<LackingSyscalls>(saved, Lacking{.rename_flags = RENAME_EXCHANGE});
+  root_ = host_.open(*calls_);
+  state_ = *root_.open_directory("state");
+  restart_agent();
+  const auto prepared = engine_->prepare(order("v1.0.0"), watcher_);
+  ASSERT_FALSE(prepared);
+  EXPECT_THAT(prepared.error().message, HasSubstr("/etc/app/app.conf was replaced meanwhile"));
+  expect_two();
+  expect_clean();
+  engine_.reset();  // these use `saved`
+  root_ = {};
+  state_ = {};
+}
+
 TEST_F(LinksTest, WithoutLinksEitherTheRunIsRefused) {
   move_to({.rename_flags = RENAME_EXCHANGE, .links = true});
   const auto error = refused("v1.0.0");

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/apply/deploy.h"
 #include "agent/apply/recovery.h"
 #include "tests/agent/apply/engine_fixture.h"
 #include "tests/agent/apply/fake_docker.h"
+#include "tests/support/fake_scopes.h"
 
 namespace rollback {
 namespace {
@@ -122,6 +124,41 @@ TEST_F(ProjectsTest, ThatWereDownEndDown) {
   EXPECT_THAT(docker_.calls, ElementsAre("/usr/bin/docker stop id-cache id-web"));
   EXPECT_EQ(running(), "");
   EXPECT_EQ(docker_.containers.size(), 2U);  // stopped, not removed
+}
+
+// Compose starts what a service depends on; what did not run with the release shall not.
+TEST_F(ProjectsTest, DoNotRunWhatWasOnlyStartedWithOthers) {
+  docker_.needed = {"worker"};
+  docker_.containers["worker"] = "exited";
+  docker_.containers["cache"] = "exited";
+  const auto record = rolled_back("v4.0.0");
+  EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
+  EXPECT_THAT(docker_.calls,
+              ElementsAre(std::string(kUp) + "cache web", "/usr/bin/docker stop id-worker"));
+  expect_four();
+}
+
+TEST_F(ProjectsTest, WithAServiceThatTheirFilesDoNotNameAreRefused) {
+  deploy("queue:4", {"cache"});
+  docker_.containers["web"] = "running";  // of files before these
+  snapshot("v5.0.0");
+  deploy("queue:4", {"cache", "web"});
+  expect_refused("v5.0.0", "its compose files in /srv/queue do not name it");
+}
+
+TEST_F(ProjectsTest, ThatADeployDoesNotBringUpTakeItBack) {
+  FakeScopes scopes;
+  DeployEngine deploys(deps(), *engine_, scopes);
+  DeployOrder deploy_order{
+      RunId::make(random_),    *ReleaseLabel::parse("v5.0.0"), "", "root", "", 77,
+      std::chrono::minutes(10)};
+  ASSERT_TRUE(deploys.begin(deploy_order, watcher_));
+  docker_.containers["web"] = "restarting";
+  scopes.scopes.clear();
+  const auto record = deploys.end({}, watcher_);
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_NE(record->outcome, RunOutcome::kSucceeded);
+  EXPECT_THAT(record->findings, Contains(HasSubstr("service web of /srv/queue is restarting")));
 }
 
 TEST_F(ProjectsTest, OfWhichAServiceIsMissingAreBroughtUp) {

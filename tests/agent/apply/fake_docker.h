@@ -48,6 +48,7 @@ class FakeDocker {
   std::map<std::string, std::string> containers;  // service -> state
   std::set<std::string> images;
   std::vector<std::string> calls;  // that change something
+  std::set<std::string> needed;    // what others depend on: started with them
   std::function<void()> on_up;
   bool is_dead = false;
   bool hangs = false;
@@ -82,6 +83,7 @@ class FakeDocker {
          ++word)
       if (*word != "--pull" && *word != "never")
         containers[*word] = text.find("crashes") == std::string::npos ? "running" : "restarting";
+    for (const auto& service : needed) containers[service] = "running";
   }
 
   const TempDirectory& host_;
