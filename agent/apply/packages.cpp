@@ -29,13 +29,15 @@ void each_line(std::string_view text, const std::function<void(std::string_view)
 
 class Lists {
  public:
-  Lists(const Directory& lists, const std::set<std::string>& paths)
-      : lists_(lists), wanted_(paths.begin(), paths.end()) {}
+  Lists(const Directory& lists, std::vector<std::string_view> paths)
+      : lists_(lists), wanted_(std::move(paths)) {
+    std::sort(wanted_.begin(), wanted_.end());
+  }
 
   Status read(const std::string& name) {
     std::vector<std::string> owned;
     ROLLBACK_TRY(each_in(name, [&](std::string_view path) {
-      if (wanted_.contains(path)) owned.emplace_back(path);
+      if (std::binary_search(wanted_.begin(), wanted_.end(), path)) owned.emplace_back(path);
     }));
     if (owned.empty()) return {};
     const auto package = name.substr(0, name.size() - kList.size());
@@ -68,7 +70,7 @@ class Lists {
   }
 
   const Directory& lists_;
-  const std::unordered_set<std::string_view> wanted_;
+  std::vector<std::string_view> wanted_;  // sorted; a plan may have a hundred thousand
   std::map<std::string, std::string> found_;
   std::size_t read_ = 0;
 };
@@ -76,13 +78,13 @@ class Lists {
 }  // namespace
 
 Result<std::vector<PackageFile>> packaged_files(const Directory& root,
-                                                const std::set<std::string>& paths) {
+                                                std::vector<std::string_view> paths) {
   if (paths.empty()) return std::vector<PackageFile>{};
   const auto lists = root.open_directory(kLists, Crossing::kAllow);
   if (!lists && lists.error().code == ErrorCode::kNotFound) return std::vector<PackageFile>{};
   if (!lists) return Failure(lists.error());
   ROLLBACK_ASSIGN(const auto names, lists->list(""));
-  Lists reader(*lists, paths);
+  Lists reader(*lists, std::move(paths));
   for (const auto& name : names) {
     if (!name.ends_with(kList)) continue;
     ROLLBACK_TRY(reader.read(name));

@@ -4,8 +4,8 @@
 // there. Private to agent/apply.
 #pragma once
 
-#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/fs/directory.h"
@@ -18,9 +18,9 @@ struct PackageFile {
   bool operator==(const PackageFile&) const = default;
 };
 
-// In the order of the paths, one package each. Nothing where there is no dpkg, or when its lists
+// In the order of their names, one package each. Nothing where there is no dpkg, or when its lists
 // are larger than anybody's are.
 Result<std::vector<PackageFile>> packaged_files(const Directory& root,
-                                                const std::set<std::string>& paths);
+                                                std::vector<std::string_view> paths);
 
 }  // namespace rollback

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "agent/apply/first_few.h"
 #include "agent/apply/packages.h"
@@ -40,10 +42,10 @@ void tell_outdated(const RunDeps& deps, const Plan& plan, std::vector<std::strin
 }
 
 void tell_packaged(const RunDeps& deps, const Plan& plan, std::vector<std::string>& sentences) {
-  std::set<std::string> paths;
+  std::vector<std::string_view> paths;
   for (const auto& step : plan.steps)
-    if (writes_a_file(step)) paths.insert(step.subject);
-  const auto files = packaged_files(deps.root, paths);
+    if (writes_a_file(step)) paths.push_back(step.subject);
+  const auto files = packaged_files(deps.root, std::move(paths));
   if (!files || files->empty()) return;
   std::vector<std::string> names;
   for (const auto& file : *files) names.push_back(fmt::format("{} ({})", file.path, file.package));

@@ -30,7 +30,7 @@ MATCHER_P(Says, matcher, "") {
 class PreflightTest : public RollbackTest {
  protected:
   std::vector<PackageFile> packaged(const std::set<std::string>& paths) {
-    return packaged_files(root_, paths).value();
+    return packaged_files(root_, {paths.begin(), paths.end()}).value();
   }
 };
 
