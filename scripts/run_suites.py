@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every suite, two side by side, the longest share first: the programs that CTest knows in build/dev and
 the suites on real hosts. Prints the seconds of each against its share, and what it says it covered; a suite that
-fails, runs no test or takes longer than its share fails the whole. With ROLLBACK_NIGHTLY=1 the nightly shares count.
-Closes with one line of counts."""
+fails, runs no test or takes longer than its share fails the whole. With ROLLBACK_NIGHTLY=1 suites with a nightly
+share have that, and those of CTest are the programs in build/nightly. Closes with one line of counts."""
 import concurrent.futures
 import json
 import os
@@ -22,17 +22,26 @@ GTEST = {"passed": r"\[  PASSED  \] (\d+) tests?", "failed": r"^ ?(\d+) FAILED T
 
 
 def shares():
-    lines = (line.split() for line in SHARES.read_text().splitlines() if line and not line.startswith("#"))
-    return {name: int(seconds[-1 if NIGHTLY else 0]) for name, *seconds in lines}
+    """Seconds that each suite may take, and the names of those whose nightly share that is."""
+    lines = [line.split() for line in SHARES.read_text().splitlines() if line and not line.startswith("#")]
+    allowed = {name: int(seconds[-1 if NIGHTLY else 0]) for name, *seconds in lines}
+    return allowed, {name for name, *seconds in lines if NIGHTLY and len(seconds) > 1}
 
 
-def suites(word):
-    """(name, argv) of every suite whose name contains `word`."""
-    listing = json.loads(subprocess.run(["ctest", "--test-dir", TOP / "build/dev", "--show-only=json-v1"],
+def programs(build):
+    """argv of every suite that CTest knows in that build directory, by name."""
+    listing = json.loads(subprocess.run(["ctest", "--test-dir", TOP / "build" / build, "--show-only=json-v1"],
                                         check=True, capture_output=True, text=True).stdout)
-    found = [(test["name"], test["command"]) for test in listing["tests"]]
-    found += [(path.stem, [sys.executable, "-B", str(path)]) for path in sorted((TOP / "tests/fleet").glob("*_test.py"))]
-    return [(name, argv) for name, argv in found if word in name]
+    return {test["name"]: test["command"] for test in listing["tests"]}
+
+
+def suites(word, nightly):
+    """(name, argv) of every suite whose name contains `word`."""
+    found = programs("dev")
+    if nightly:
+        found |= {name: argv for name, argv in programs("nightly").items() if name in nightly}
+    found |= {path.stem: [sys.executable, "-B", str(path)] for path in (TOP / "tests/fleet").glob("*_test.py")}
+    return [(name, found[name]) for name in sorted(found) if word in name]
 
 
 def count(output):
@@ -80,8 +89,8 @@ def run(name, argv, share):
 
 def main():
     word = sys.argv[2] if len(sys.argv) > 2 and sys.argv[1] == "--only" else ""
-    allowed, total = shares(), {"passed": 0, "failed": 0, "skipped": 0}
-    chosen = suites(word)
+    (allowed, nightly), total = shares(), {"passed": 0, "failed": 0, "skipped": 0}
+    chosen = suites(word, nightly)
     for name in sorted(name for name, _ in chosen if name not in allowed):
         print(f"{name}: has no share in {SHARES.relative_to(TOP)}")
         total["failed"] += 1

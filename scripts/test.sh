@@ -3,7 +3,8 @@
 # Everything: builds the sanitized tests and the packages, runs every suite, real hosts included, and
 # closes with one line of counts. Needs root on Debian 12.
 #   --only WORD   suites whose name contains WORD
-#   --nightly     proofs cover all they can (ROLLBACK_NIGHTLY=1), within the nightly shares of tests/shares.txt
+#   --nightly     proofs cover all they can (ROLLBACK_NIGHTLY=1), without sanitizers and within the nightly shares
+#                 of tests/shares.txt
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --only) [ $# -ge 2 ] || { echo "test.sh: --only needs a word" >&2; exit 1; }; word=(--only "$2"); shift 2 ;;
     --nightly) export ROLLBACK_NIGHTLY=1; shift ;;
-    -h | --help) sed -n '3,6p' "$0" | cut -c3-; exit 0 ;;
+    -h | --help) sed -n '3,7p' "$0" | cut -c3-; exit 0 ;;
     *) echo "test.sh: unknown option $1; see scripts/test.sh --help" >&2; exit 1 ;;
   esac
 done
@@ -31,5 +32,9 @@ timed() {
 timed "build dependencies" scripts/build-deps.sh
 timed "configure the tests" cmake --preset dev
 timed "build the tests (ASan, UBSan)" cmake --build --preset dev --target tests/all
+if [ -n "${ROLLBACK_NIGHTLY:-}" ]; then
+  timed "configure the proofs" cmake --preset nightly
+  timed "build the proofs (release)" cmake --build --preset nightly --target tests/proof/all tests/power/all
+fi
 timed "build the packages (release)" scripts/package.sh build/packages
 exec python3 -B scripts/run_suites.py "${word[@]}"

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/apply/journal.h"
@@ -121,6 +122,9 @@ enum class Resumed { kNo, kYes };
 // Of a run or deploy that is over.
 HistoryEntry history_entry_of(const RunRecord& record);
 
+// Begins the finding of each difference that an undo leaves.
+inline constexpr std::string_view kNotAsBefore = "not as before the run: ";
+
 // Stores record and history of a run that is over, then lets go of stage and journal. The stage is
 // set aside instead, and a finding names it, where it holds what exists nowhere else: after an
 // inconsistent run, an origin that could not be kept, or something of somebody else's in the way.
@@ -130,6 +134,9 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
 
 // The disk refused a part of the undo: stages and journal stay, and the next start of the agent, or
 // of the host, goes on with it. Until then the run holds the host, and has no entry in the history.
+inline constexpr std::string_view kUnfinished =
+    "the disk did not take all of it back; once it takes writes again, restart rollback-agent, "
+    "which goes on";
 void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log);
 
 }  // namespace rollback

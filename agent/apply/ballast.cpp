@@ -38,9 +38,7 @@ Status make(const Directory& state) {
 }  // namespace
 
 Result<std::uint64_t> free_bytes(const Directory& directory) {
-  struct statvfs space {};
-  const int result = directory.calls().fstatvfs(directory.fd(), space);
-  if (result < 0) return fail_errno(-result, "look at the free space of " + directory.path());
+  ROLLBACK_ASSIGN(const auto space, directory.space());
   return std::uint64_t{space.f_bavail} * space.f_frsize;
 }
 

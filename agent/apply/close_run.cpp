@@ -28,6 +28,25 @@ bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
                                 [&](const auto& entry) { return entry.run == run.str(); });
 }
 
+// A journal that is left takes the run up again, for which it needs the stage, unless it says that
+// the run is done. Where it cannot say so any more it goes first, if the disk lets it go for good.
+Status forget_or_say_done(const RunDeps& deps, Journal& journal) {
+  if (journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()})) return {};
+  ROLLBACK_TRY(deps.state.sync());
+  return Journal::remove(deps.state);
+}
+
+Status clean_up(const RunDeps& deps, Journal& journal, StageSet& stages, bool keep) {
+  // What must outlive the run is renamed before the journal says that its stage may go.
+  if (keep) ROLLBACK_TRY(stages.set_aside());
+  const auto done = forget_or_say_done(deps, journal);
+  if (!keep) {
+    ROLLBACK_TRY(done);
+    ROLLBACK_TRY(stages.remove());
+  }
+  return Journal::remove(deps.state);
+}
+
 }  // namespace
 
 HistoryEntry history_entry_of(const RunRecord& record) {
@@ -44,9 +63,7 @@ HistoryEntry history_entry_of(const RunRecord& record) {
 }
 
 void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log) {
-  log.finding(
-      "the disk did not take all of it back; once it takes writes again, restart "
-      "rollback-agent, which goes on");
+  log.finding(std::string(kUnfinished));
   log.leave();
   (void)deps.runs.put(record);  // the journal is what counts
 }
@@ -75,13 +92,12 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
     return;
   }
   // From here on the outcome is stored or never will be: what is left is only to clean up.
-  // What must outlive the run is renamed before the journal says that its stage may go.
-  auto cleaned = keep ? stages.set_aside() : Status();
-  if (!cleaned) return log.warn("the stage could not be set aside: " + cleaned.error().message);
-  (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
-  if (!keep) cleaned = stages.remove();
-  if (cleaned) cleaned = Journal::remove(deps.state);
-  if (!cleaned) log.warn("the stage could not be removed: " + cleaned.error().message);
+  const auto cleaned = clean_up(deps, journal, stages, keep);
+  if (!cleaned)
+    log.warn(
+        fmt::format("the run's stage or journal could not be removed, which the next start of "
+                    "rollback-agent does: {}",
+                    cleaned.error().message));
 }
 
 }  // namespace rollback

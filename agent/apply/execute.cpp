@@ -231,7 +231,7 @@ class Execution {
     record_.outcome = restored ? RunOutcome::kRestored : RunOutcome::kInconsistent;
     record_.exit_code = static_cast<int>(restored ? ExitCode::kRestored : ExitCode::kInconsistent);
     record_.changed = !restored;
-    for (const auto& line : differs) log_.finding("not as before the run: " + line);
+    for (const auto& line : differs) log_.finding(std::string(kNotAsBefore) + line);
     if (restored) log_.info("the host is as it was before the run");
   }
 

@@ -46,12 +46,15 @@ class Finish {
 
   Result<RunRecord> run(const Recovery& recovery) {
     if (record_.outcome == RunOutcome::kRunning) record_.phase = content_.phase;
+    // Of an undo that the disk refused, which is told anew.
+    std::erase_if(record_.findings,
+                  [](const auto& it) { return it.starts_with(kNotAsBefore) || it == kUnfinished; });
     log_.warn(recovery.message);
     ROLLBACK_ASSIGN(Journal journal, Journal::reopen(deps_.state));
     switch (recovery.decision) {
       case Recovery::Decision::kNothing:
       case Recovery::Decision::kForgotten:
-        return forget();
+        return record_.outcome == RunOutcome::kRunning ? forget() : clean_up();
       case Recovery::Decision::kUndone:
         unfinished_ = recovery.unfinished;
         if (content_.confirm) traffic_.drain_for_undo();  // it was readmitted to be confirmed
@@ -133,7 +136,7 @@ class Finish {
     record_.changed = !restored;
     if (record_.findings.empty())
       record_.findings.emplace_back("the run was interrupted and taken back");
-    for (const auto& line : differs) log_.finding("not as before the run: " + line);
+    for (const auto& line : differs) log_.finding(std::string(kNotAsBefore) + line);
     traffic_.readmit_restored(record_, unfinished_);
   }
 

@@ -68,9 +68,7 @@ constexpr std::array<std::pair<std::uint32_t, std::string_view>, 10> kRemote = {
 constexpr std::uint32_t kFuse = 0x65735546;
 
 Result<std::uint32_t> file_system_of(const Directory& directory) {
-  struct statfs found {};
-  const int result = directory.calls().fstatfs(directory.fd(), found);
-  if (result < 0) return fail_errno(-result, "look at the file system of " + directory.path());
+  ROLLBACK_ASSIGN(const auto found, directory.file_system());
   return static_cast<std::uint32_t>(found.f_type);
 }
 
@@ -144,9 +142,7 @@ struct Need {
 };
 
 Status check_room(const Directory& directory, const std::string& mount, const Need& need) {
-  struct statvfs space {};
-  const int result = directory.calls().fstatvfs(directory.fd(), space);
-  if (result < 0) return fail_errno(-result, "look at the free space of " + mount);
+  ROLLBACK_ASSIGN(const auto space, directory.space());
   const std::uint64_t free = space.f_bavail * space.f_frsize;
   if (free < need.bytes + kMargin)
     return fail(ErrorCode::kNoSpace,

@@ -34,6 +34,15 @@ Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
   return false;
 }
 
+Result<bool> has_metadata_of_origin(const Directory& root, const FileOp& op) {
+  ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
+  if (!there || there->type != FileType::kDirectory) return false;
+  const auto is_of = [&](const FileMeta& meta) {
+    return there->mode == meta.mode && there->uid == meta.uid && there->gid == meta.gid;
+  };
+  return is_of(op.from) && !is_of(op.to);
+}
+
 // What was staged waits in its slot again, or what was removed or replaced is live again.
 Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
                            const std::vector<FileOp>& ops) {
@@ -42,6 +51,10 @@ Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
     if (stage && op.staged != 0) {
       ROLLBACK_ASSIGN(const auto slot, (*stage)->find_stat(op.slot));
       if (slot && slot->ino == op.staged) return true;
+    }
+    if (op.kind == FileOpKind::kDirectoryMetadata) {
+      ROLLBACK_ASSIGN(const bool back, has_metadata_of_origin(root, op));
+      if (back) return true;
     }
     if (op.kind != FileOpKind::kRemove && op.kind != FileOpKind::kReplace) continue;
     ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));

@@ -36,9 +36,7 @@ struct Mount {
 Result<Mount> find_mount(const Directory& root, const std::string& path) {
   ROLLBACK_ASSIGN(auto nearest, nearest_directory(root, parent_of(path)));
   ROLLBACK_ASSIGN(const FileStat stat, nearest.second.stat(""));
-  struct statvfs space {};
-  const int result = root.calls().fstatvfs(nearest.second.fd(), space);
-  if (result < 0) return fail_errno(-result, "look at the file system of " + path);
+  ROLLBACK_ASSIGN(const auto space, nearest.second.space());
   if ((space.f_flag & ST_RDONLY) != 0)
     return fail(ErrorCode::kDenied,
                 path +

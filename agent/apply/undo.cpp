@@ -166,7 +166,7 @@ FilesUndone undo_all(const Directory& root, const StageSet& stages,
     else if (*did == Did::kReversed)
       ++result.reversed;
   }
-  set_times(root, ops, result);
+  if (!result.unfinished) set_times(root, ops, result);  // what is still to move changes them again
   return result;
 }
 

@@ -232,6 +232,20 @@ Status Directory::sync(std::string_view path) const {
   return directory.sync();
 }
 
+Result<struct statfs> Directory::file_system() const {
+  struct statfs found {};
+  const int result = beneath::uninterrupted([&] { return calls_->fstatfs(fd(), found); });
+  if (result < 0) return fail_errno(-result, "look at the file system of " + path());
+  return found;
+}
+
+Result<struct statvfs> Directory::space() const {
+  struct statvfs found {};
+  const int result = beneath::uninterrupted([&] { return calls_->fstatvfs(fd(), found); });
+  if (result < 0) return fail_errno(-result, "look at the free space of " + path());
+  return found;
+}
+
 void Directory::place_directories_apart() const {
   long flags = 0;
   if (calls_->ioctl_flags(fd(), flags) >= 0 && (flags & FS_TOPDIR_FL) == 0)

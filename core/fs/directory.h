@@ -97,6 +97,9 @@ class Directory {
   Status remove_tree(std::string_view path) const;
   // fsync of the directory `path` (opened O_RDONLY | O_DIRECTORY).
   Status sync(std::string_view path = "") const;
+  // What the file system it is on says of itself, and of its free space.
+  Result<struct statfs> file_system() const;
+  Result<struct statvfs> space() const;
   // Asks for directories made in this one to be placed apart from it, as with `chattr +T`. ext4
   // looks long for a free inode where many were freed within the last minutes, as a deploy does.
   // A wish: file systems that do not know it lose nothing.

@@ -5,7 +5,6 @@
 
 #include <utility>
 
-#include "core/fs/beneath.h"
 
 namespace rollback {
 
@@ -20,10 +19,7 @@ bool tells_of_failed_writes(const struct statfs& space) {
 }  // namespace
 
 Result<std::optional<FileSystemSync>> FileSystemSync::begin(const Directory& directory) {
-  struct statfs space {};
-  const int result =
-      beneath::uninterrupted([&] { return directory.calls().fstatfs(directory.fd(), space); });
-  if (result < 0) return fail_errno(-result, "look at the file system of " + directory.path());
+  ROLLBACK_ASSIGN(const auto space, directory.file_system());
   if (!tells_of_failed_writes(space)) return std::nullopt;
   ROLLBACK_ASSIGN(Directory own, directory.open_directory(""));
   return FileSystemSync(std::move(own));

@@ -100,8 +100,11 @@ std::string AgentProcess::verdict(const EngineHost& host, std::optional<Told> to
     return difference.empty() ? history_of(RunOutcome::kRefused) : "unknown run: " + difference;
   }
   const auto outcome = found->outcome;
-  if (told == Told::kDone && outcome != RunOutcome::kSucceeded) return "it had told success";
-  if (told == Told::kUndone && outcome != RunOutcome::kRestored) return "it had told an undo";
+  if (told == Told::kDone && outcome != RunOutcome::kSucceeded)
+    return fmt::format("it had told success, and is {}", to_string(outcome));
+  if (told == Told::kUndone && outcome != RunOutcome::kRestored)
+    return fmt::format("it had told an undo, and is {}: {}", to_string(outcome),
+                       fmt::join(found->findings, "; "));
   if (auto wrong = verdict_of_record(*found, host); !wrong.empty())
     return fmt::format("{}: {}", to_string(outcome), wrong);
   return leavings(found->findings);

@@ -2,6 +2,7 @@
 // A disk that refuses a part of an undo: the run is finished once the disk takes writes again.
 // Every place where it may refuse is in tests/proof.
 #include <cerrno>
+#include <utility>
 
 #include "tests/agent/apply/engine_fixture.h"
 #include "tests/support/faulty_syscalls.h"
@@ -39,7 +40,25 @@ class DiskTest : public RollbackTest {
     return outcomes;
   }
 
+  // The first `call` after that event fails, and from there on all that may need room.
+  void fill_after(RunPhase phase, const std::string& text, const std::string& first = "write") {
+    calls_.answer = [this, phase, text, first](std::string_view call) {
+      const auto& events = watcher_.events;
+      full_ = full_ || (call == first && !events.empty() && events.back().phase == phase &&
+                        events.back().text.ends_with(text));
+      const bool needs_room = call == "write" || call == "ftruncate" || call == "renameat2" ||
+                              call.find("sync") != call.npos;
+      return full_ && needs_room ? -ENOSPC : 0;
+    };
+  }
+  RunOutcome finished() {
+    restart_agent();
+    const auto finished = engine_->finish_interrupted(watcher_);
+    return finished && *finished ? (*finished)->outcome : RunOutcome::kRunning;
+  }
+
   FaultySyscalls calls_{kernel_};
+  bool full_ = false;
   int refusals_ = 0;  // of renames in an undo; negative: all
 };
 
@@ -93,6 +112,73 @@ TEST_F(DiskTest, ARunThatWasToldAlreadyIsToldOnce) {
   ASSERT_TRUE(finished && *finished);
   EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kSucceeded});
   expect_one();
+  expect_clean();
+}
+
+// What was told, before anything was changed or after all of it was taken back.
+TEST_F(DiskTest, AnUndoWhoseEndItDoesNotTakeStaysUndone) {
+  for (const auto phase : {RunPhase::kStaged, RunPhase::kDone}) {
+    SCOPED_TRACE(to_string(phase));
+    full_ = false;
+    watcher_.events.clear();
+    fill_after(phase, phase == RunPhase::kDone ? "restored" : "");
+    const auto record = roll_back("v1.0.0").value();
+    EXPECT_EQ(record.outcome, RunOutcome::kRestored) << ::testing::PrintToString(record.findings);
+    EXPECT_EQ(engine_->holder(), record.id);
+    (void)finished();  // too early
+    EXPECT_EQ(engine_->holder(), record.id);
+    calls_.answer = nullptr;
+    EXPECT_EQ(finished(), RunOutcome::kRestored);
+    EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kRestored});
+    expect_two();
+    expect_clean();
+  }
+}
+
+TEST_F(DiskTest, ARunWhoseEndItDoesNotTakeStaysDone) {
+  prober_.green = [] { return true; };
+  fill_after(RunPhase::kDone, "succeeded");  // the journal is all that is still written
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kSucceeded);
+  calls_.answer = nullptr;
+  EXPECT_EQ(finished(), RunOutcome::kSucceeded);
+  EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kSucceeded});
+  expect_one();
+  expect_clean();
+}
+
+// The journal says that it was verified, for that could not be cut off either.
+TEST_F(DiskTest, AVerifiedRunOfWhichNothingGoesBackStaysDone) {
+  prober_.green = [] { return true; };
+  fill_after(RunPhase::kVerifying, "", "fdatasync");
+  std::filesystem::file_time_type changed;
+  watcher_.hear = [&](const RunEvent& event) {
+    if (event.phase == RunPhase::kVerifying)
+      changed = std::filesystem::last_write_time(host_.path() / "etc/app");
+  };
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kInconsistent);
+  EXPECT_THAT(record.findings, ::testing::Contains(HasSubstr("not as before the run")));
+  calls_.answer = nullptr;
+  EXPECT_EQ(finished(), RunOutcome::kSucceeded);
+  EXPECT_THAT(runs_->find(record.id.str())->findings,
+              ::testing::Not(::testing::Contains(HasSubstr("not as before the run"))));
+  EXPECT_EQ(std::filesystem::last_write_time(host_.path() / "etc/app"), changed);
+  expect_one();
+  expect_clean();
+}
+
+TEST_F(DiskTest, AJournalThatFailedOnceDoesNotHoldTheHost) {
+  bool failed = false;
+  calls_.answer = [&](std::string_view call) -> int {
+    const bool undoing =
+        !watcher_.events.empty() && watcher_.events.back().phase == RunPhase::kUndoing;
+    if (call != "fdatasync" || !undoing || std::exchange(failed, true)) return 0;
+    return -EIO;
+  };
+  EXPECT_EQ(roll_back("v1.0.0").value().outcome, RunOutcome::kRestored);
+  EXPECT_TRUE(failed);
+  expect_two();
   expect_clean();
 }
 

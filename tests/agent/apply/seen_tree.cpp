@@ -65,7 +65,7 @@ void look(const std::string& root, const std::string& path, SeenTree& tree) {
 std::string printable(const std::string& path) {
   std::string text;
   for (const char c : path) text += c > ' ' && c < 127 ? std::string(1, c) : std::string("?");
-  return text.size() > 80 ? text.substr(0, 80) + "..." : text;
+  return text.size() > 80 ? fmt::format("{:.80}...", text) : text;
 }
 
 std::string described(const Seen& seen) {
