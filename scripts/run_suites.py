@@ -32,7 +32,7 @@ def programs(build):
     """argv of every suite that CTest knows in that build directory, by name."""
     listing = json.loads(subprocess.run(["ctest", "--test-dir", TOP / "build" / build, "--show-only=json-v1"],
                                         check=True, capture_output=True, text=True).stdout)
-    return {test["name"]: test["command"] for test in listing["tests"]}
+    return {test["name"]: test["command"] for test in listing["tests"] if "command" in test}  # what is built
 
 
 def suites(word, nightly):
