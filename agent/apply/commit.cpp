@@ -77,13 +77,12 @@ Status commit_files(const Directory& root, const StageSet& stages, const std::ve
   const Touched touched(root, stages, ops, policy);
   LiveParents parents(root);
   const BootTime began = window != nullptr ? window->clock.boot() : BootTime{};
-  for (const auto& op : ops) {
+  for (const auto& op : ops)
+    if (op.kind != FileOpKind::kDirectoryTime) ROLLBACK_TRY(commit_one(stages, parents, op));
+  if (window != nullptr) window->length = window->clock.boot() - began;
+  for (const auto& op : ops)  // every move into a directory has changed its time
     if (op.kind == FileOpKind::kDirectoryTime)
       ROLLBACK_TRY(set_directory_time(root, op, op.to.mtime_ns));
-    else
-      ROLLBACK_TRY(commit_one(stages, parents, op));
-  }
-  if (window != nullptr) window->length = window->clock.boot() - began;
   return touched.sync();
 }
 

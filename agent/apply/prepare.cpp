@@ -18,10 +18,13 @@
 #include "agent/apply/validation.h"
 #include "agent/plan/hook_steps.h"
 #include "agent/plan/planner.h"
+#include "core/memory.h"
 
 namespace rollback {
 
 namespace {
+
+constexpr std::size_t kManySteps = 10'000;  // to plan them took memory that staging need not add to
 
 std::vector<ProbeSpec> probes_for(const AgentOptions& options, bool ProbeSpec::*when) {
   std::vector<ProbeSpec> probes;
@@ -185,6 +188,7 @@ class Preparer {
   }
 
   Result<JournalIntent> stage(Comparison& comparison, StageSet& stages, const Digest& plan_digest) {
+    if (comparison.plan.steps.size() >= kManySteps) release_free_memory();
     ROLLBACK_TRY(stages.make());
     ROLLBACK_ASSIGN(const auto owners, OwnerNames::load(deps_.root));
     const ContentSource content = [this](const Digest& digest, const auto& use) {

@@ -264,6 +264,7 @@ class TreeCapture {
 
   Status make_tree(std::vector<ListedEntry>& entries, const std::string& above, Node& node) {
     Tree tree;
+    tree.entries.reserve(entries.size());
     for (auto& entry : entries) {
       if (entry.left_out) {
         tree.special.push_back(entry.name);
