@@ -24,7 +24,8 @@ bool is_as_seen(const FileOp& op, const FileStat& now, Moved moved) {
   return now.ino == seen.ino && (!one_name || now.ctime_ns == seen.ctime_ns);
 }
 
-// Somebody may come between this and the rename: what that has brought is looked at, too.
+// Somebody may come between this and the rename: what that has brought is looked at, too, once all
+// are made.
 Status check_seen(const FileOp& op, const Directory& directory, std::string_view name,
                   Moved moved) {
   if (!op.seen) return {};
@@ -47,16 +48,14 @@ Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op
   ROLLBACK_TRY(check_seen(op, *live, name, Moved::kNo));
   switch (op.kind) {
     case FileOpKind::kExchange:
-      ROLLBACK_TRY(publish(*stage, op.slot, *live, name, PublishMode::kExchange));
-      return check_seen(op, *stage, op.slot, Moved::kYes);
+      return publish(*stage, op.slot, *live, name, PublishMode::kExchange);
     case FileOpKind::kReplace:
       return publish(*stage, incoming(op), *live, name, PublishMode::kReplace);
     case FileOpKind::kCreate:
     case FileOpKind::kMakeDirectory:
       return move_in(op, *stage, *live, name);
     case FileOpKind::kRemove:
-      ROLLBACK_TRY(publish(*stage, op.slot, *live, name, PublishMode::kMoveOut));
-      return check_seen(op, *stage, op.slot, Moved::kYes);
+      return publish(*stage, op.slot, *live, name, PublishMode::kMoveOut);
     case FileOpKind::kRemoveDirectory:
       return live->remove_directory(name);
     case FileOpKind::kDirectoryMetadata: {
@@ -70,6 +69,12 @@ Status commit_one(const StageSet& stages, LiveParents& parents, const FileOp& op
   return fail(ErrorCode::kBug, "an operation of an unknown kind on " + op.path);
 }
 
+Status check_replaced(const StageSet& stages, const FileOp& op) {
+  if (op.kind != FileOpKind::kExchange && op.kind != FileOpKind::kRemove) return {};
+  ROLLBACK_ASSIGN(const Directory* stage, stages.at(op.stage));
+  return check_seen(op, *stage, op.slot, Moved::kYes);
+}
+
 }  // namespace
 
 Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
@@ -80,6 +85,7 @@ Status commit_files(const Directory& root, const StageSet& stages, const std::ve
   for (const auto& op : ops)
     if (op.kind != FileOpKind::kDirectoryTime) ROLLBACK_TRY(commit_one(stages, parents, op));
   if (window != nullptr) window->length = window->clock.boot() - began;
+  for (const auto& op : ops) ROLLBACK_TRY(check_replaced(stages, op));
   for (const auto& op : ops)  // every move into a directory has changed its time
     if (op.kind == FileOpKind::kDirectoryTime)
       ROLLBACK_TRY(set_directory_time(root, op, op.to.mtime_ns));

@@ -92,11 +92,13 @@ std::string_view name_in_parent(std::string_view path) noexcept {
 }
 
 Result<const Directory*> LiveParents::of(const std::string& path) {
-  auto parent = parent_of(path);
-  if (!last_ || parent != path_) {
+  const auto begin = path_.size() + 1;
+  const bool in_last = last_ && path.size() > begin && path.starts_with(path_) &&
+                       path[begin - 1] == '/' && path.find('/', begin) == std::string::npos;
+  if (!in_last) {
     last_.reset();
-    last_ = live_directory(*root_, parent);
-    path_ = std::move(parent);
+    path_ = parent_of(path);
+    last_ = live_directory(*root_, path_);
   }
   if (*last_) return &**last_;
   auto error = last_->error();

@@ -105,13 +105,20 @@ Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_
   return Failure(std::move(error));
 }
 
-Result<FileStat> stat(Syscalls& calls, int dir, const std::string& name, const std::string& shown) {
+int try_stat(Syscalls& calls, int dir, const std::string& name, FileStat& found) {
   const int flags = name.empty() ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   struct statx raw {};
   const int result = uninterrupted(
       [&] { return calls.statx(dir, name.c_str(), flags, STATX_BASIC_STATS | STATX_MNT_ID, raw); });
+  if (result >= 0) found = to_file_stat(raw);
+  return result;
+}
+
+Result<FileStat> stat(Syscalls& calls, int dir, const std::string& name, const std::string& shown) {
+  FileStat found;
+  const int result = try_stat(calls, dir, name, found);
   if (result < 0) return fail_errno(-result, "stat " + shown);
-  return to_file_stat(raw);
+  return found;
 }
 
 Result<std::vector<std::string>> names(Syscalls& calls, int dir, std::size_t limit,

@@ -39,7 +39,10 @@ int try_open(Syscalls& calls, int dir, const std::string& path, std::uint64_t fl
 Result<int> open(Syscalls& calls, int dir, const std::string& path, std::uint64_t flags,
                  std::uint64_t resolve, const std::string& shown, std::uint32_t mode = 0);
 
-// "": the descriptor itself; otherwise one name in the directory `dir`, not followed.
+// "": the descriptor itself; otherwise one name in the directory `dir`, not followed. 0 or -errno.
+int try_stat(Syscalls& calls, int dir, const std::string& name, FileStat& found);
+
+// The same with the error in words.
 Result<FileStat> stat(Syscalls& calls, int dir, const std::string& name, const std::string& shown);
 
 // Sorted by bytes, without "." and ".."; kInvalid when there are more than `limit`.

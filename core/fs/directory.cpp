@@ -24,13 +24,16 @@ struct Place {
   File parent;  // holds `dir` open when it is not the starting directory itself
   int dir = -1;
   std::string name;  // "" is the starting directory itself
-  std::string shown;
+  std::string path;  // below the starting directory
+  const Directory* root = nullptr;
+  [[nodiscard]] std::string shown() const { return beneath::join(root->path(), path); }
 };
 
 Result<Place> place_of(const Directory& root, std::string_view path) {
-  ROLLBACK_ASSIGN(const std::string relative, beneath::checked(path));
   Place place;
-  place.shown = beneath::join(root.path(), relative);
+  ROLLBACK_ASSIGN(place.path, beneath::checked(path));
+  const std::string& relative = place.path;
+  place.root = &root;
   place.dir = root.fd();
   if (relative == ".") return place;
   const auto slash = relative.rfind('/');
@@ -41,12 +44,12 @@ Result<Place> place_of(const Directory& root, std::string_view path) {
                                 beneath::kStayOnMount);
   if (place.dir == -ELOOP)  // a link is no directory of ours: nothing can be below it
     return fail(ErrorCode::kNotFound,
-                "open " + place.shown + ": a directory of the path is a symbolic link");
+                "open " + place.shown() + ": a directory of the path is a symbolic link");
   if (place.dir == -EXDEV)
     return fail(ErrorCode::kUnsupported,
-                "open " + place.shown + ": a directory of the path is on another mount");
-  if (place.dir < 0) return fail_errno(-place.dir, "open " + place.shown);
-  place.parent = File(root.calls(), place.dir, place.shown);
+                "open " + place.shown() + ": a directory of the path is on another mount");
+  if (place.dir < 0) return fail_errno(-place.dir, "open " + place.shown());
+  place.parent = File(root.calls(), place.dir, place.shown());
   return place;
 }
 
@@ -54,7 +57,7 @@ Result<Place> place_of(const Directory& root, std::string_view path) {
 Result<Place> entry_of(const Directory& root, std::string_view path) {
   ROLLBACK_ASSIGN(Place place, place_of(root, path));
   if (place.name.empty())
-    return fail(ErrorCode::kInvalid, "a path below " + place.shown + " is needed, not itself");
+    return fail(ErrorCode::kInvalid, "a path below " + place.shown() + " is needed, not itself");
   return place;
 }
 
@@ -150,7 +153,10 @@ Result<std::optional<FileStat>> Directory::find_stat(std::string_view path) cons
 
 Result<FileStat> Directory::stat(std::string_view path) const {
   ROLLBACK_ASSIGN(const Place place, place_of(*this, path));
-  return beneath::stat(*calls_, place.dir, place.name, place.shown);
+  FileStat found;
+  const int result = beneath::try_stat(*calls_, place.dir, place.name, found);
+  if (result < 0) return fail_errno(-result, "stat " + place.shown());
+  return found;
 }
 
 Result<Xattrs> Directory::xattrs(std::string_view path) const {
@@ -165,7 +171,7 @@ Result<std::string> Directory::read_link(std::string_view path) const {
   std::array<char, PATH_MAX> target;
   const ssize_t size =
       calls_->readlinkat(place.dir, place.name.c_str(), target.data(), target.size());
-  if (size < 0) return fail_errno(static_cast<int>(-size), "read the link " + place.shown);
+  if (size < 0) return fail_errno(static_cast<int>(-size), "read the link " + place.shown());
   return std::string(target.data(), static_cast<std::size_t>(size));
 }
 
@@ -178,7 +184,7 @@ Result<std::vector<std::string>> Directory::list(std::string_view path) const {
 Status Directory::make_directory(std::string_view path, std::uint32_t mode) const {
   ROLLBACK_ASSIGN(const Place place, entry_of(*this, path));
   const int result = calls_->mkdirat(place.dir, place.name.c_str(), mode);
-  if (result < 0) return fail_errno(-result, "make the directory " + place.shown);
+  if (result < 0) return fail_errno(-result, "make the directory " + place.shown());
   return {};
 }
 
@@ -199,23 +205,23 @@ Status Directory::make_directories(std::string_view path) const {
 Status Directory::make_symlink(const std::string& target, std::string_view path) const {
   ROLLBACK_ASSIGN(const Place place, entry_of(*this, path));
   if (target.find('\0') != std::string::npos)
-    return fail(ErrorCode::kInvalid, "the target of the link " + place.shown + " holds a NUL");
+    return fail(ErrorCode::kInvalid, "the target of the link " + place.shown() + " holds a NUL");
   const int result = calls_->symlinkat(target.c_str(), place.dir, place.name.c_str());
-  if (result < 0) return fail_errno(-result, "make the link " + place.shown);
+  if (result < 0) return fail_errno(-result, "make the link " + place.shown());
   return {};
 }
 
 Status Directory::remove_file(std::string_view path) const {
   ROLLBACK_ASSIGN(const Place place, entry_of(*this, path));
   const int result = calls_->unlinkat(place.dir, place.name.c_str(), 0);
-  if (result < 0) return fail_errno(-result, "remove " + place.shown);
+  if (result < 0) return fail_errno(-result, "remove " + place.shown());
   return {};
 }
 
 Status Directory::remove_directory(std::string_view path) const {
   ROLLBACK_ASSIGN(const Place place, entry_of(*this, path));
   const int result = calls_->unlinkat(place.dir, place.name.c_str(), AT_REMOVEDIR);
-  if (result < 0) return fail_errno(-result, "remove the directory " + place.shown);
+  if (result < 0) return fail_errno(-result, "remove the directory " + place.shown());
   return {};
 }
 
@@ -223,7 +229,7 @@ Status Directory::remove_tree(std::string_view path) const {
   auto place = entry_of(*this, path);
   if (!place && place.error().code == ErrorCode::kNotFound) return {};
   if (!place) return Failure(std::move(place).error());
-  return remove_entry(*calls_, place->dir, place->name, place->shown, kMaxTreeDepth);
+  return remove_entry(*calls_, place->dir, place->name, place->shown(), kMaxTreeDepth);
 }
 
 Status Directory::sync(std::string_view path) const {
