@@ -132,11 +132,12 @@ inline constexpr std::string_view kNotAsBefore = "not as before the run: ";
 void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecord& record,
                RunLog& log, OriginKept origin, Resumed resumed);
 
-// The disk refused a part of the undo: stages and journal stay, and the next start of the agent, or
-// of the host, goes on with it. Until then the run holds the host, and has no entry in the history.
 inline constexpr std::string_view kUnfinished =
     "the disk did not take all of it back; once it takes writes again, restart rollback-agent, "
     "which goes on";
+
+// The disk refused a part of the undo: stages and journal stay, and the next start of the agent, or
+// of the host, goes on with it. Until then the run holds the host, and has no entry in the history.
 void leave_unfinished(const RunDeps& deps, RunRecord& record, RunLog& log);
 
 }  // namespace rollback

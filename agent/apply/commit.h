@@ -2,7 +2,7 @@
 // The commit: renames, exchanges and unlinks only, in the order of the journal's intent, which is
 // synced before. Stops at the first failure (the caller undoes), which also is a path that is not
 // as it was staged for (kConflict): each is looked at immediately before it is changed, and what
-// came out of it immediately afterwards. Directories are synced at the end.
+// came out of them after the last. Directories are synced at the end.
 #pragma once
 
 #include <vector>

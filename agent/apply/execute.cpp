@@ -166,8 +166,7 @@ class Execution {
     if (record_.phase == RunPhase::kStaged)  // nothing has happened yet
       return why.code == ErrorCode::kTimeout ? forget() : conclude({});
     (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
-    // The journal's answer does not matter any more: undo is idempotent and comes first.
-    (void)run_.journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
+    say_undoing(&run_.journal, run_.stages, deps_.clock.wall());
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
     conclude(touched_ ? take_back() : std::vector<std::string>{});
     traffic_.readmit_restored(record_, unfinished_);

@@ -47,8 +47,9 @@ class Finish {
   Result<RunRecord> run(const Recovery& recovery) {
     if (record_.outcome == RunOutcome::kRunning) record_.phase = content_.phase;
     // Of an undo that the disk refused, which is told anew.
-    std::erase_if(record_.findings,
-                  [](const auto& it) { return it.starts_with(kNotAsBefore) || it == kUnfinished; });
+    std::erase_if(record_.findings, [](const auto& it) {
+      return it.starts_with(kNotAsBefore) || it.starts_with(kOutOfTraffic) || it == kUnfinished;
+    });
     log_.warn(recovery.message);
     ROLLBACK_ASSIGN(Journal journal, Journal::reopen(deps_.state));
     switch (recovery.decision) {
@@ -111,7 +112,7 @@ class Finish {
                           : Status(Failure(confirmed.error()));
     if (kept) return confirm();
     log_.finding(kept.error().message);
-    (void)journal.append(JournalPhase{RunPhase::kUndoing, deps_.clock.wall()});
+    say_undoing(&journal, stages_, deps_.clock.wall());
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
     (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     traffic_.drain_for_undo();

@@ -24,7 +24,7 @@ namespace rollback {
 
 namespace {
 
-constexpr std::size_t kManySteps = 10'000;  // to plan them took memory that staging need not add to
+constexpr std::size_t kManySteps = 10'000;  // planned with memory that staging would add to
 
 std::vector<ProbeSpec> probes_for(const AgentOptions& options, bool ProbeSpec::*when) {
   std::vector<ProbeSpec> probes;

@@ -34,15 +34,6 @@ Result<bool> shows_a_commit(const Directory& root, const StageSet& stages,
   return false;
 }
 
-Result<bool> has_metadata_of_origin(const Directory& root, const FileOp& op) {
-  ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
-  if (!there || there->type != FileType::kDirectory) return false;
-  const auto is_of = [&](const FileMeta& meta) {
-    return there->mode == meta.mode && there->uid == meta.uid && there->gid == meta.gid;
-  };
-  return is_of(op.from) && !is_of(op.to);
-}
-
 // What was staged waits in its slot again, or what was removed or replaced is live again.
 Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
                            const std::vector<FileOp>& ops) {
@@ -51,10 +42,6 @@ Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
     if (stage && op.staged != 0) {
       ROLLBACK_ASSIGN(const auto slot, (*stage)->find_stat(op.slot));
       if (slot && slot->ino == op.staged) return true;
-    }
-    if (op.kind == FileOpKind::kDirectoryMetadata) {
-      ROLLBACK_ASSIGN(const bool back, has_metadata_of_origin(root, op));
-      if (back) return true;
     }
     if (op.kind != FileOpKind::kRemove && op.kind != FileOpKind::kReplace) continue;
     ROLLBACK_ASSIGN(const auto there, find_live(root, op.path));
@@ -67,7 +54,7 @@ Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
 // end were changed by somebody since: nothing of theirs may be taken back.
 Result<bool> is_confirmed(const Directory& root, const StageSet& stages,
                           const JournalContent& journal) {
-  if (resume_after_crash(journal.phase) != Resume::kConfirm) return false;
+  if (resume_after_crash(journal.phase) != Resume::kConfirm || stages.says_undoing()) return false;
   if (!journal.intent) return true;
   ROLLBACK_ASSIGN(const bool undone, shows_an_undo(root, stages, journal.intent->files));
   return !undone;
@@ -95,7 +82,7 @@ Result<Recovery> take_back(const Directory& root, const Directory& state, const 
   // Undo goes on when the journal cannot be written: it is idempotent, and files come first.
   (void)give_up_ballast(state);  // a directory that comes back needs room, too
   auto journal = Journal::reopen(state);
-  if (journal) (void)journal->append(JournalPhase{RunPhase::kUndoing, {}});
+  say_undoing(journal ? &*journal : nullptr, stages, {});
   const auto undone = undo_files(root, stages, intent.files);
   auto logged = journal ? journal->append(JournalFilesUndone{undone.differs})
                         : Status(Failure(journal.error()));
@@ -145,7 +132,7 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state,
     found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
     return found;
   }
-  if (*resume == Resume::kWait && may_wait(*journal, boot_id)) {
+  if (*resume == Resume::kWait && !stages.says_undoing() && may_wait(*journal, boot_id)) {
     found.decision = Recovery::Decision::kWaiting;
     found.message = fmt::format("run {} waits to be confirmed", found.run.str());
     return found;

@@ -11,6 +11,7 @@ namespace rollback {
 namespace {
 
 constexpr const char* kStages = ".rollback";
+constexpr const char* kUndoing = "undoing";  // no slot is called so
 
 std::string below(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
@@ -170,7 +171,10 @@ Status StageSet::make() {
 Result<const Directory*> StageSet::at(std::uint32_t index) const {
   if (index >= open_.size()) return fail(ErrorCode::kCorrupt, "an operation without its stage");
   if (!open_[index]) {
-    ROLLBACK_ASSIGN(open_[index], live_directory(*root_, paths_[index]));
+    auto opened = live_directory(*root_, paths_[index]);
+    if (!opened && opened.error().code == ErrorCode::kNotFound)
+      opened = live_directory(*root_, kept_name(paths_[index]));
+    ROLLBACK_ASSIGN(open_[index], std::move(opened));
   }
   return &*open_[index];
 }
@@ -220,6 +224,25 @@ Status StageSet::set_aside() {
     ROLLBACK_TRY(stages->sync());
   }
   return {};
+}
+
+Status StageSet::say_undoing() const {
+  for (std::uint32_t i = 0; i < paths_.size(); ++i) {
+    ROLLBACK_ASSIGN(const Directory* stage, at(i));
+    const auto made = stage->create_file(kUndoing, 0600);
+    if (!made && made.error().code != ErrorCode::kExists) return Failure(made.error());
+    ROLLBACK_TRY(stage->sync());
+  }
+  return {};
+}
+
+bool StageSet::says_undoing() const {
+  for (std::uint32_t i = 0; i < paths_.size(); ++i) {
+    const auto stage = at(i);
+    const auto said = stage ? (*stage)->find_stat(kUndoing) : tl::unexpected(stage.error());
+    if (said && *said) return true;
+  }
+  return false;
 }
 
 bool StageSet::holds_found() const {

@@ -70,13 +70,16 @@ class StageSet {
   // Makes the directories and removes what earlier runs left beside them, kept ones excepted.
   // Durable.
   Status make();
-  // kNotFound when the stage is gone.
+  // Also one that was set aside. kNotFound when the stage is gone.
   Result<const Directory*> at(std::uint32_t index) const;
   Status sync() const;
   // All of it, with what is in it. Absent is success.
   Status remove();
   // `.rollback/RUN` becomes `.rollback/kept-RUN`, which no later run removes. Absent is success.
   Status set_aside();
+  // An undo begins: for where the journal cannot say so. Durable.
+  Status say_undoing() const;
+  [[nodiscard]] bool says_undoing() const;
   // True when undo put something of somebody else's beside a slot.
   [[nodiscard]] bool holds_found() const;
 

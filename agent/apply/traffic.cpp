@@ -55,7 +55,7 @@ void Traffic::readmit() {
 void Traffic::readmit_restored(const RunRecord& record, bool unfinished) {
   if (record.outcome != RunOutcome::kInconsistent && !unfinished) return readmit();
   for (const auto& argv : hooks_.readmit)
-    log_.finding("the host stays out of traffic; when it is right, run " + command_text(argv));
+    log_.finding(std::string(kOutOfTraffic) + command_text(argv));
 }
 
 void Traffic::judge(RunRecord& record) const {

@@ -10,6 +10,10 @@
 
 namespace rollback {
 
+// Begins the finding of a host that an undo does not readmit.
+inline constexpr std::string_view kOutOfTraffic =
+    "the host stays out of traffic; when it is right, run ";
+
 class Traffic {
  public:
   // Without hooks nothing is ever done. All outlive the object.

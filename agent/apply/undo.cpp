@@ -172,6 +172,11 @@ FilesUndone undo_all(const Directory& root, const StageSet& stages,
 
 }  // namespace
 
+void say_undoing(Journal* journal, const StageSet& stages, WallTime now) {
+  const bool said = journal != nullptr && journal->append(JournalPhase{RunPhase::kUndoing, now});
+  if (!said) (void)stages.say_undoing();
+}
+
 FilesUndone undo_files(const Directory& root, const StageSet& stages,
                        const std::vector<FileOp>& ops, const SyncPolicy& policy) {
   const Touched touched(root, stages, ops, policy);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/apply/file_op.h"
+#include "agent/apply/journal.h"
 #include "agent/apply/stage.h"
 #include "agent/apply/touched.h"
 
@@ -19,6 +20,10 @@ struct FilesUndone {
   std::vector<std::string> differs;  // "/path: why it could not be taken back"
   bool unfinished = false;           // the disk refused: the same may succeed later
 };
+
+// Before the first change: in the journal, or where it takes no more in the stages. An undo goes on
+// when neither does: it can be repeated, and what the disk shows of it counts.
+void say_undoing(Journal* journal, const StageSet& stages, WallTime now);
 
 FilesUndone undo_files(const Directory& root, const StageSet& stages,
                        const std::vector<FileOp>& ops, const SyncPolicy& policy = {});

@@ -5,7 +5,6 @@
 
 #include <utility>
 
-
 namespace rollback {
 
 namespace {

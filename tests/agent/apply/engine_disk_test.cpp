@@ -147,25 +147,46 @@ TEST_F(DiskTest, ARunWhoseEndItDoesNotTakeStaysDone) {
   expect_clean();
 }
 
-// The journal says that it was verified, for that could not be cut off either.
-TEST_F(DiskTest, AVerifiedRunOfWhichNothingGoesBackStaysDone) {
+// The journal says that it was verified, for that could not be cut off: the stage knows better.
+TEST_F(DiskTest, AVerifiedRunOfWhichNothingGoesBackGoesBackLater) {
   prober_.green = [] { return true; };
   fill_after(RunPhase::kVerifying, "", "fdatasync");
-  std::filesystem::file_time_type changed;
-  watcher_.hear = [&](const RunEvent& event) {
-    if (event.phase == RunPhase::kVerifying)
-      changed = std::filesystem::last_write_time(host_.path() / "etc/app");
-  };
   const auto record = roll_back("v1.0.0").value();
   EXPECT_EQ(record.outcome, RunOutcome::kInconsistent);
-  EXPECT_THAT(record.findings, ::testing::Contains(HasSubstr("not as before the run")));
+  const auto is_stale = ::testing::Contains(HasSubstr("not as before the run"));
+  EXPECT_THAT(record.findings, is_stale);
   calls_.answer = nullptr;
-  EXPECT_EQ(finished(), RunOutcome::kSucceeded);
-  EXPECT_THAT(runs_->find(record.id.str())->findings,
-              ::testing::Not(::testing::Contains(HasSubstr("not as before the run"))));
-  EXPECT_EQ(std::filesystem::last_write_time(host_.path() / "etc/app"), changed);
-  expect_one();
+  EXPECT_EQ(finished(), RunOutcome::kRestored);
+  EXPECT_THAT(runs_->find(record.id.str())->findings, ::testing::Not(is_stale));
+  EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kRestored});
+  expect_two();
   expect_clean();
+}
+
+// Its stage was set aside with what somebody had put in the way, and then no sync worked any more.
+TEST_F(DiskTest, AnUndoWhoseStageIsSetAsideAlreadyStaysUndone) {
+  watcher_.hear = [&](const RunEvent& event) {
+    if (event.phase != RunPhase::kGating) return;
+    std::filesystem::remove(host_.path() / "etc/app/app.conf");
+    host_.write("etc/app/app.conf", "of somebody");
+  };
+  prober_.green = [] { return false; };
+  bool said = false;
+  calls_.answer = [&](std::string_view call) -> int {
+    if (watcher_.events.empty()) return 0;
+    const auto phase = watcher_.events.back().phase;
+    if (phase == RunPhase::kGating && call == "fdatasync" && !std::exchange(said, true))
+      return -EIO;  // "undoing"
+    return phase == RunPhase::kDone && call.find("sync") != call.npos ? -EIO : 0;
+  };
+  const auto record = roll_back("v1.0.0").value();
+  EXPECT_EQ(record.outcome, RunOutcome::kRestored);
+  EXPECT_EQ(engine_->holder(), record.id);
+  calls_.answer = nullptr;
+  EXPECT_EQ(finished(), RunOutcome::kRestored);
+  EXPECT_EQ(history_of(record.id), std::vector{RunOutcome::kRestored});
+  expect_two();
+  EXPECT_FALSE(engine_->holder());
 }
 
 TEST_F(DiskTest, AJournalThatFailedOnceDoesNotHoldTheHost) {
