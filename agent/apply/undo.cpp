@@ -30,7 +30,10 @@ struct Scene {
   Status set_aside() const {
     const auto aside = op.slot + std::string(kFoundSuffix);
     ROLLBACK_ASSIGN(const auto found, stage.find_stat(aside));
-    if (found && found->ino == there->ino) return live.remove_file(name);  // half-way
+    if (found && found->ino == there->ino) {  // half-way
+      ROLLBACK_TRY(stage.sync());
+      return live.remove_file(name);
+    }
     return publish(stage, aside, live, name, PublishMode::kMoveOut);
   }
 };
@@ -77,6 +80,7 @@ Result<Did> undo_create(const Scene& scene) {
 Result<Did> undo_remove(const Scene& scene) {
   if (!scene.slot) return Did::kNothing;
   if (scene.has_both_names()) {
+    ROLLBACK_TRY(scene.live.sync());
     ROLLBACK_TRY(scene.stage.remove_file(scene.op.slot));
     return Did::kReversed;
   }

@@ -88,6 +88,7 @@ Status move_by_link(const Entry& from, const Entry& to) {
   ROLLBACK_ASSIGN(const FileStat moved, from.parent().stat(from.name));
   if (moved.type != FileType::kDirectory) {
     ROLLBACK_TRY(link_as(from, to));
+    ROLLBACK_TRY(to.parent().sync());  // else a power cut may leave the unlink without the link
     return from.parent().remove_file(from.name);
   }
   ROLLBACK_ASSIGN(const auto there, to.parent().find_stat(to.name));

@@ -23,7 +23,8 @@ enum class PublishMode {
 
 // One renameat2; not synced (the caller syncs both directories once after many). Paths are relative
 // to their directories; crossing a mount is kUnsupported. Where the file system knows no flags, a
-// file or link is moved by a link and an unlink: a kill in between leaves it with both names.
+// file or link is moved by a link, which is synced, and an unlink: a kill in between leaves it with
+// both names, of which the newer one may not be durable.
 Status publish(const Directory& stage, std::string_view slot, const Directory& live,
                std::string_view path, PublishMode mode);
 

@@ -77,7 +77,9 @@ std::string first_difference(const Seen& from, const Seen& to) {
     const auto found = to.manifest.find(path);
     if (found == to.manifest.end()) return path + " is missing";
     if (found->second == node) continue;
-    const auto names = differences(node, found->second);
+    auto names = differences(node, found->second);
+    if (node.kind == NodeKind::kDirectory) std::erase(names, "content");  // what is in it says more
+    if (names.empty() && node.meta.mtime_ns == found->second.meta.mtime_ns) continue;
     return fmt::format("{}: {}", path, names.empty() ? "time" : fmt::format("{}", names.front()));
   }
   for (const auto& [path, node] : to.manifest)
