@@ -31,8 +31,8 @@ const char* name_of(Act act) {
 }
 
 // Interrupted, they are made again: nobody notices.
-constexpr std::array kRepeated = {"openat2",    "read",  "write",   "pwrite",
-                                  "getdents64", "statx", "fstatfs", "fstatvfs", "start_write_back"};
+constexpr std::array kRepeated = {"openat2", "read",    "write",    "pwrite",          "getdents64",
+                                  "statx",   "fstatfs", "fstatvfs", "start_write_back"};
 
 Told told(const Status& status) { return status ? Told::kDone : Told::kFailed; }
 
