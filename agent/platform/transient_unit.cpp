@@ -172,6 +172,14 @@ Status check(const ProgramRequest& request) {
 }  // namespace
 
 Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
+  const BusOperation operation(bus_);
+  auto outcome = run_once(request);
+  if (outcome || !bus_.is_lost() || !request.read_only_root) return outcome;
+  bus_.drop();  // went away under it; what changes nothing may run a second time
+  return run_once(request);
+}
+
+Result<ProgramOutcome> TransientUnitRunner::run_once(const ProgramRequest& request) {
   ROLLBACK_TRY(check(request));
   const BootTime until = clock_.boot() + request.deadline;
   std::array<std::uint8_t, 8> suffix{};
@@ -181,7 +189,6 @@ Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
   Output output;
   ROLLBACK_TRY(output.open());
 
-  const BusOperation operation(bus_);
   ROLLBACK_TRY(bus_.begin(until));
   UnitNews news;
   SdBus::Signal on_properties = [&](sd_bus_message* signal) { hear_properties(signal, news); };

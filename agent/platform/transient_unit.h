@@ -21,6 +21,8 @@ class TransientUnitRunner final : public ProgramRunner {
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
 
  private:
+  Result<ProgramOutcome> run_once(const ProgramRequest& request);
+
   const Clock& clock_;
   Random& random_;
   SdBus bus_;
