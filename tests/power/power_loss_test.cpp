@@ -15,7 +15,7 @@ namespace rollback {
 namespace {
 
 // A torn superblock is the file system's own. One in so many states may be of that kind.
-constexpr std::size_t kMountableOf = 50;
+constexpr std::size_t kMountableOf = 25;
 
 // One recording on one file system.
 struct Case {
