@@ -66,6 +66,8 @@ class Contact(RolloutCase):
         back = wait_for("web2 to go back", lambda: [
             own for own in self.runs_of("web2", run) if own["outcome"] == "restored"], 90)
         self.assertIn("reached nobody for 5", json.dumps(back[0]["findings"]))
+        journal = self.rig.fleet.root("web2") / "var/lib/rollback-agent/journal"
+        wait_for("web2 to let go of the run", lambda: not journal.exists())
         self.assert_same(self.bad, "web2")
         self.mend("web2")
         client.communicate(timeout=60)
