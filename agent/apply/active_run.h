@@ -122,6 +122,11 @@ enum class Resumed { kNo, kYes };
 // Of a run or deploy that is over.
 HistoryEntry history_entry_of(const RunRecord& record);
 
+// Removes the stage, then the journal, of a run that needs neither any more. A journal that is left
+// takes the run up again, for which it needs the stage, unless it says that the run is done: so it
+// says that first, or goes first.
+Status let_go(const RunDeps& deps, Journal& journal, StageSet& stages);
+
 // Begins the finding of each difference that an undo leaves.
 inline constexpr std::string_view kNotAsBefore = "not as before the run: ";
 

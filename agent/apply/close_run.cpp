@@ -28,26 +28,27 @@ bool is_in_history(const SnapshotStore& snapshots, const RunId& run) {
                                 [&](const auto& entry) { return entry.run == run.str(); });
 }
 
-// A journal that is left takes the run up again, for which it needs the stage, unless it says that
-// the run is done. Where it cannot say so any more it goes first, if the disk lets it go for good.
-Status forget_or_say_done(const RunDeps& deps, Journal& journal) {
+Status say_done_or_drop_journal(const RunDeps& deps, Journal& journal) {
   if (journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()})) return {};
-  ROLLBACK_TRY(deps.state.sync());
+  ROLLBACK_TRY(deps.state.sync());  // a disk that does this lets go of the journal for good
   return Journal::remove(deps.state);
 }
 
-Status clean_up(const RunDeps& deps, Journal& journal, StageSet& stages, bool keep) {
-  // What must outlive the run is renamed before the journal says that its stage may go.
-  if (keep) ROLLBACK_TRY(stages.set_aside());
-  const auto done = forget_or_say_done(deps, journal);
-  if (!keep) {
-    ROLLBACK_TRY(done);
-    ROLLBACK_TRY(stages.remove());
-  }
+// In this order, so that no journal says that the stage of something that must outlive the run may
+// go. One that is left finds a stage that was set aside.
+Status set_aside(const RunDeps& deps, Journal& journal, StageSet& stages) {
+  ROLLBACK_TRY(stages.set_aside());
+  (void)journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
   return Journal::remove(deps.state);
 }
 
 }  // namespace
+
+Status let_go(const RunDeps& deps, Journal& journal, StageSet& stages) {
+  ROLLBACK_TRY(say_done_or_drop_journal(deps, journal));
+  ROLLBACK_TRY(stages.remove());
+  return Journal::remove(deps.state);
+}
 
 HistoryEntry history_entry_of(const RunRecord& record) {
   HistoryEntry entry;
@@ -92,12 +93,12 @@ void close_run(const RunDeps& deps, Journal& journal, StageSet& stages, RunRecor
     return;
   }
   // From here on the outcome is stored or never will be: what is left is only to clean up.
-  const auto cleaned = clean_up(deps, journal, stages, keep);
+  const auto cleaned = keep ? set_aside(deps, journal, stages) : let_go(deps, journal, stages);
   if (!cleaned)
     log.warn(
-        fmt::format("the run's stage or journal could not be removed, which the next start of "
-                    "rollback-agent does: {}",
-                    cleaned.error().message));
+        "its journal or stage is left, which the next start of rollback-agent or the next run "
+        "removes: " +
+        cleaned.error().message);
 }
 
 }  // namespace rollback

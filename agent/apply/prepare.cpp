@@ -83,8 +83,7 @@ class Preparer {
     }
     if (!status || order_.dry_run) {
       // What cannot be cleaned stays in the journal, and recovery tries again.
-      auto cleaned = stages.remove();
-      if (cleaned) cleaned = Journal::remove(deps_.state);
+      const auto cleaned = let_go(deps_, journal, stages);
       if (!status) return Failure(std::move(status).error());
       ROLLBACK_TRY(cleaned);
       return finished(std::move(result), std::move(comparison));

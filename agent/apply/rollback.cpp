@@ -78,11 +78,8 @@ struct RollbackEngine::Inner {
   Status forget() {
     auto run = std::move(*active);
     active.reset();
-    // Said first: a crash while the stage is removed must not look like a commit.
-    (void)run.journal.append(JournalPhase{RunPhase::kDone, deps.clock.wall()});
     (void)finish(run.record, RunOutcome::kForgotten, static_cast<int>(ExitCode::kRefused));
-    ROLLBACK_TRY(run.stages.remove());
-    return Journal::remove(deps.state);
+    return let_go(deps, run.journal, run.stages);
   }
 
   [[nodiscard]] bool lease_is_over() const {
