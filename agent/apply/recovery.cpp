@@ -54,7 +54,7 @@ Result<bool> shows_an_undo(const Directory& root, const StageSet& stages,
 // end were changed by somebody since: nothing of theirs may be taken back.
 Result<bool> is_confirmed(const Directory& root, const StageSet& stages,
                           const JournalContent& journal) {
-  if (resume_after_crash(journal.phase) != Resume::kConfirm || stages.says_undoing()) return false;
+  if (resume_after_crash(journal.phase) != Resume::kConfirm) return false;
   if (!journal.intent) return true;
   ROLLBACK_ASSIGN(const bool undone, shows_an_undo(root, stages, journal.intent->files));
   return !undone;
@@ -126,13 +126,14 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state,
     return found;
   }
   if (journal->intent) found.units_changed = journal->intent->daemon_reload;
+  ROLLBACK_ASSIGN(const bool undoing, stages.says_undoing());
   ROLLBACK_ASSIGN(const bool confirmed, is_confirmed(root, stages, *journal));
-  if (confirmed) {
+  if (confirmed && !undoing) {
     found.decision = Recovery::Decision::kFinished;
     found.message = fmt::format("run {} was verified before it was interrupted", found.run.str());
     return found;
   }
-  if (*resume == Resume::kWait && !stages.says_undoing() && may_wait(*journal, boot_id)) {
+  if (*resume == Resume::kWait && !undoing && may_wait(*journal, boot_id)) {
     found.decision = Recovery::Decision::kWaiting;
     found.message = fmt::format("run {} waits to be confirmed", found.run.str());
     return found;

@@ -236,11 +236,13 @@ Status StageSet::say_undoing() const {
   return {};
 }
 
-bool StageSet::says_undoing() const {
+Result<bool> StageSet::says_undoing() const {
   for (std::uint32_t i = 0; i < paths_.size(); ++i) {
     const auto stage = at(i);
-    const auto said = stage ? (*stage)->find_stat(kUndoing) : tl::unexpected(stage.error());
-    if (said && *said) return true;
+    if (!stage && is_no_directory(stage.error())) continue;
+    if (!stage) return Failure(stage.error());
+    ROLLBACK_ASSIGN(const auto said, (*stage)->find_stat(kUndoing));
+    if (said) return true;
   }
   return false;
 }

@@ -79,7 +79,7 @@ class StageSet {
   Status set_aside();
   // An undo begins: for where the journal cannot say so. Durable.
   Status say_undoing() const;
-  [[nodiscard]] bool says_undoing() const;
+  Result<bool> says_undoing() const;
   // True when undo put something of somebody else's beside a slot.
   [[nodiscard]] bool holds_found() const;
 
