@@ -209,6 +209,19 @@ TEST_F(PublishByLinksTest, DirectoriesAndLinksAreMovedToo) {
   EXPECT_THAT(*root_.list("stage"), ElementsAre("0"));
 }
 
+TEST_F(PublishByLinksTest, TheNewNameIsDurableBeforeTheOldOneGoes) {
+  for (const auto mode : {PublishMode::kMoveIn, PublishMode::kMoveOut}) {
+    FaultySyscalls hears(kernel_);
+    std::vector<std::string> changes;
+    hears.answer = [&](std::string_view call) {
+      if (call == "linkat" || call == "fsync" || call == "unlinkat") changes.emplace_back(call);
+      return 0;
+    };
+    ASSERT_TRUE(move(hears, "0", "y", mode));
+    EXPECT_THAT(changes, ElementsAre("linkat", "fsync", "unlinkat"));
+  }
+}
+
 TEST_F(PublishByLinksTest, AKilledMoveLeavesOneNameOrBoth) {
   bool both = false;
   for (int point = 0, more = 1; more != 0; ++point) {
