@@ -172,16 +172,17 @@ Status check(const ProgramRequest& request) {
 }  // namespace
 
 Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
-  const BusOperation operation(bus_);
-  auto outcome = run_once(request);
-  if (outcome || !bus_.is_lost() || !request.read_only_root) return outcome;
-  bus_.drop();  // went away under it; what changes nothing may run a second time
-  return run_once(request);
-}
-
-Result<ProgramOutcome> TransientUnitRunner::run_once(const ProgramRequest& request) {
   ROLLBACK_TRY(check(request));
   const BootTime until = clock_.boot() + request.deadline;
+  const BusOperation operation(bus_);
+  auto outcome = run_once(request, until);
+  if (outcome || !bus_.is_lost() || !request.read_only_root) return outcome;
+  bus_.drop();  // went away under it; what changes nothing may run a second time
+  return run_once(request, until);
+}
+
+Result<ProgramOutcome> TransientUnitRunner::run_once(const ProgramRequest& request,
+                                                     BootTime until) {
   std::array<std::uint8_t, 8> suffix{};
   random_.fill(suffix.data(), suffix.size());
   const std::string unit = "rollback-run-" + to_hex(suffix.data(), suffix.size()) + ".service";

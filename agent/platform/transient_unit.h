@@ -21,7 +21,7 @@ class TransientUnitRunner final : public ProgramRunner {
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
 
  private:
-  Result<ProgramOutcome> run_once(const ProgramRequest& request);
+  Result<ProgramOutcome> run_once(const ProgramRequest& request, BootTime until);
 
   const Clock& clock_;
   Random& random_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <set>
 #include <string>
@@ -12,6 +13,8 @@
 #include "core/random.h"
 
 namespace rollback {
+
+constexpr Duration kSoon = std::chrono::seconds(10);
 
 class RealSystemd : public testing::Test {
  protected:
@@ -24,6 +27,17 @@ class RealSystemd : public testing::Test {
   // Runs a program through the runner under test's rival: a plain child process.
   std::string run(const std::vector<std::string>& argv);
 
+  // Waits for systemd to notice what happened by itself.
+  template <typename Condition>
+  bool eventually(Condition condition) {
+    const BootTime until = clock_.boot() + kSoon;
+    while (clock_.boot() < until) {
+      if (condition()) return true;
+      usleep(20'000);
+    }
+    return false;
+  }
+
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<SdServiceManager> services_;
@@ -31,7 +45,5 @@ class RealSystemd : public testing::Test {
  private:
   std::set<std::string> units_;
 };
-
-constexpr Duration kSoon = std::chrono::seconds(10);
 
 }  // namespace rollback

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/platform/sd_service_manager.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "tests/agent/platform/real_systemd.h"
@@ -30,16 +28,6 @@ class SdServiceManagerTest : public RealSystemd {
     auto info = services_->unit(name);
     EXPECT_TRUE(info) << info.error().message;
     return info ? *info : UnitInfo();
-  }
-  // Waits for systemd to notice what happened by itself.
-  template <typename Condition>
-  bool eventually(Condition condition) {
-    const BootTime until = clock_.boot() + kSoon;
-    while (clock_.boot() < until) {
-      if (condition()) return true;
-      usleep(20'000);
-    }
-    return false;
   }
 };
 

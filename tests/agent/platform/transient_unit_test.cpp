@@ -181,5 +181,26 @@ TEST_F(TransientUnitTest, WorksOverThePrivateSocket) {
   }
 }
 
+// The program ends the bus on which its own end would be heard.
+TEST_F(TransientUnitTest, ACheckWhoseBusGoesAwayRunsAgainAndAChangeDoesNot) {
+  const std::string runs = "/run/rollback-test-runs";
+  const auto stop = "systemctl stop dbus.socket dbus.service";
+  const auto with_bus = [&](const ProgramRequest& request) {
+    EXPECT_EQ(run({"/usr/bin/systemctl", "start", "dbus.socket", "dbus.service"}), "");
+    TransientUnitRunner on_bus(clock_, random_, {"", "unix:path=/nonexistent/private"});
+    EXPECT_TRUE(eventually([&] { return on_bus.run(program({"/bin/true"})).has_value(); }));
+    return TransientUnitRunner(clock_, random_).run(request);  // remembers no dead bus
+  };
+  const auto checked = with_bus(program({"/bin/sh", "-c", stop + std::string("; echo checked")}));
+  ASSERT_TRUE(checked) << checked.error().message;
+  EXPECT_EQ(checked->output, "checked\n");
+  ProgramRequest change = program({"/bin/sh", "-c", "echo run >> " + runs + "; " + stop});
+  change.read_only_root = false;
+  EXPECT_FALSE(with_bus(change));
+  EXPECT_EQ(run({"/bin/cat", runs}), "run\n");
+  EXPECT_EQ(run({"/usr/bin/systemctl", "start", "dbus.socket", "dbus.service"}), "");
+  fs::remove(runs);
+}
+
 }  // namespace
 }  // namespace rollback
