@@ -86,6 +86,7 @@ struct Systemd {
         prober(*services, programs, clock),
         scopes(clock) {}
 
+  Live live(const Directory& root) { return {LiveFiles(root), *services, programs}; }
   RunDeps deps(const Directory& root, const Directory& state, const AgentOptions& options,
                const std::vector<std::unique_ptr<Resource>>& resources, Store& store,
                ReadPool& readers, const std::string& boot) {
@@ -96,7 +97,7 @@ struct Systemd {
 
 // Of a run that a crash ended; usually rollback-recover has done it already.
 Status decide_files(const Directory& root, const Directory& state, const std::string& boot) {
-  ROLLBACK_ASSIGN(const auto recovered, recover_files(root, state, boot));
+  ROLLBACK_ASSIGN(const auto recovered, recover_files(LiveFiles(root), state, boot));
   if (recovered.decision != Recovery::Decision::kNothing) spdlog::warn("{}", recovered.message);
   return {};
 }
@@ -160,8 +161,8 @@ Status serve(const Arguments& arguments) {
   const Platform platform{root, *run_systemd->services, run_systemd->programs};
   const auto resources = make_resources(options.resources, platform);
   const auto deps = run_systemd->deps(root, state, options, resources, store, readers, boot);
-  RollbackEngine engine(deps);
-  DeployEngine deploys(deps, engine, run_systemd->scopes);
+  RollbackEngine engine(deps, run_systemd->live(root));
+  DeployEngine deploys(deps, run_systemd->live(root), engine, run_systemd->scopes);
   if (const auto resumed = deploys.resume(); !resumed) spdlog::error("{}", resumed.error().message);
   RunHub hub(store.runs, clock);
   Poller poller;

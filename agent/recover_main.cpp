@@ -27,7 +27,7 @@ Result<Recovery> recover() {
     return nothing;
   }
   if (!state) return Failure(std::move(state).error());
-  return recover_files(root, *state, boot_id().value_or(""));
+  return recover_files(LiveFiles(root), *state, boot_id().value_or(""));
 }
 
 // systemd may have read unit files before they were decided.

@@ -53,11 +53,12 @@ class NoServices final : public ServiceManager {
   }
 };
 
-class NoPrograms final : public ProgramRunner {
+class NoPrograms final : public ChangeRunner {
  public:
   Result<ProgramOutcome> run(const ProgramRequest&) override {
     return fail(ErrorCode::kNotFound, "no programs here");
   }
+  Result<ProgramOutcome> change(ProgramRequest request) override { return run(request); }
 };
 
 class NoProbes final : public Prober {
@@ -125,7 +126,7 @@ class Profile {
     set_aside();
     const RunDeps deps{root_,    state_,    options_,  resources_, *snapshots_, *blobs_, *runs_,
                        readers_, services_, programs_, prober_,    clock_,      random_};
-    RollbackEngine engine(deps);
+    RollbackEngine engine(deps, {LiveFiles(root_), services_, programs_});
     PrepareOrder order;
     order.run = RunId::make(random_);
     order.to = kTo;

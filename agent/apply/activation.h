@@ -12,13 +12,13 @@ namespace rollback {
 
 // Under the definitions they run with, against the order of starting. Both stop at the first
 // failure; nothing outlasts `end`, the run's own.
-Status quiesce(const JournalIntent& intent, const RunDeps& deps, BootTime end);
-Status activate(const JournalIntent& intent, const RunDeps& deps, BootTime end);
+Status quiesce(const JournalIntent& intent, const Live& live, const Clock& clock, BootTime end);
+Status activate(const JournalIntent& intent, const Live& live, const Clock& clock, BootTime end);
 
 // Undo goes on at failures, which are warnings: what counts is how the host is afterwards.
-void stop_for_undo(const JournalIntent& intent, const RunDeps& deps, RunLog& log);
+void stop_for_undo(const JournalIntent& intent, const Live& live, RunLog& log);
 // After the files are back. `activated`: things were started or reloaded with the target's files.
-void start_for_undo(const JournalIntent& intent, bool activated, const RunDeps& deps, RunLog& log);
+void start_for_undo(const JournalIntent& intent, bool activated, const Live& live, RunLog& log);
 
 // What runs otherwise than before the run, one line each.
 std::vector<std::string> unlike_origin(const JournalIntent& intent, const RunDeps& deps);

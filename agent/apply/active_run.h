@@ -110,9 +110,6 @@ PreparedRun describe(const RunDeps& deps, const RunId& run, const Plan& plan);
 Result<Preparation> prepare_run(const RunDeps& deps, const PrepareOrder& order, RunLog& log,
                                 RunRecord& record);
 
-// Quiesce .. outcome; always ends with a record.
-RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener);
-
 // Whether the store has what the run replaced; if not, the stage is the only place that does.
 enum class OriginKept { kYes, kNo };
 

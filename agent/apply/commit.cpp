@@ -77,10 +77,10 @@ Status check_replaced(const StageSet& stages, const FileOp& op) {
 
 }  // namespace
 
-Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
+Status commit_files(const LiveFiles& live, const StageSet& stages, const std::vector<FileOp>& ops,
                     const SyncPolicy& policy, CommitWindow* window) {
-  const Touched touched(root, stages, ops, policy);
-  LiveParents parents(root);
+  const Touched touched(live.root(), stages, ops, policy);
+  LiveParents parents(live.root());
   const BootTime began = window != nullptr ? window->clock.boot() : BootTime{};
   for (const auto& op : ops)
     if (op.kind != FileOpKind::kDirectoryTime) ROLLBACK_TRY(commit_one(stages, parents, op));
@@ -88,12 +88,12 @@ Status commit_files(const Directory& root, const StageSet& stages, const std::ve
   for (const auto& op : ops) ROLLBACK_TRY(check_replaced(stages, op));
   for (const auto& op : ops)  // every move into a directory has changed its time
     if (op.kind == FileOpKind::kDirectoryTime)
-      ROLLBACK_TRY(set_directory_time(root, op, op.to.mtime_ns));
+      ROLLBACK_TRY(set_directory_time(live, op, op.to.mtime_ns));
   return touched.sync();
 }
 
-Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns) {
-  const auto directory = live_directory(root, op.path);
+Status set_directory_time(const LiveFiles& live, const FileOp& op, std::int64_t mtime_ns) {
+  const auto directory = live_directory(live.root(), op.path);
   if (!directory && is_no_directory(directory.error())) return {};
   if (!directory) return Failure(directory.error());
   return apply_mtime(directory->calls(), directory->fd(), mtime_ns, op.path);

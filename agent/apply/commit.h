@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/apply/file_op.h"
+#include "agent/apply/live.h"
 #include "agent/apply/stage.h"
 #include "agent/apply/touched.h"
 #include "core/clock.h"
@@ -21,10 +22,10 @@ struct CommitWindow {
   Duration length{};
 };
 
-Status commit_files(const Directory& root, const StageSet& stages, const std::vector<FileOp>& ops,
+Status commit_files(const LiveFiles& live, const StageSet& stages, const std::vector<FileOp>& ops,
                     const SyncPolicy& policy = {}, CommitWindow* window = nullptr);
 
 // Sets the time of a directory that `op` names; nothing where there is none.
-Status set_directory_time(const Directory& root, const FileOp& op, std::int64_t mtime_ns);
+Status set_directory_time(const LiveFiles& live, const FileOp& op, std::int64_t mtime_ns);
 
 }  // namespace rollback

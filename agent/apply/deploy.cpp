@@ -105,7 +105,8 @@ Result<RunRecord> DeployEngine::end(const DeployEnd& end, RunListener& listener)
     record.times.push_back({RunPhase::kDeploying, deps_.clock.wall() - record.started});
   // An agent that dies from here on asks nobody again. A store that is full does not stop an undo.
   (void)deps_.runs.put_deploy(*deploy, record);
-  record = decide_deploy({deps_, rollbacks_, scopes_, *deploy, end}, std::move(record), listener);
+  record =
+      decide_deploy({deps_, live_, rollbacks_, scopes_, *deploy, end}, std::move(record), listener);
   close(record);
   return record;
 }

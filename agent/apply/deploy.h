@@ -38,8 +38,8 @@ struct DeployEnd {
 class DeployEngine {
  public:
   // All outlive the object.
-  DeployEngine(const RunDeps& deps, RollbackEngine& rollbacks, Scopes& scopes)
-      : deps_(deps), rollbacks_(rollbacks), scopes_(scopes) {}
+  DeployEngine(const RunDeps& deps, const Live& live, RollbackEngine& rollbacks, Scopes& scopes)
+      : deps_(deps), live_(live), rollbacks_(rollbacks), scopes_(scopes) {}
 
   // Holds the host again for a deploy that an agent before this one began.
   Status resume();
@@ -56,6 +56,7 @@ class DeployEngine {
   void close(RunRecord& record);
 
   const RunDeps deps_;
+  const Live live_;
   RollbackEngine& rollbacks_;
   Scopes& scopes_;
   mutable std::mutex mutex_;  // guards open_

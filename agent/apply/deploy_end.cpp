@@ -142,7 +142,7 @@ class Decision {
     input.others = [&] { return services_down(now, deps_); };
     log_.info("waiting for the probes");
     const auto result = run_gate(
-        input, deps_.prober, deps_.services, deps_.clock,
+        input, deps_.prober, deps_.units, deps_.clock,
         [&](BootTime until) { return listener_.wait(until); },
         [&](const std::string& text) { log_.info(text); });
     if (result.green) return {};
@@ -185,7 +185,8 @@ class Decision {
 
   void give_up() {
     if (!running().empty())
-      if (const auto stopped = deps_.services.stop(scope_of(ended_.deploy.run), kStop); !stopped)
+      if (const auto stopped = ended_.live.services.stop(scope_of(ended_.deploy.run), kStop);
+          !stopped)
         log_.warn("the command could not be ended: " + stopped.error().message);
     if (const auto name = record_release(false)) {
       record_.to = *name;

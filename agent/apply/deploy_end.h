@@ -15,6 +15,7 @@ Status record_state(const RunDeps& deps,
 
 struct EndedDeploy {
   const RunDeps& deps;
+  const Live& live;
   RollbackEngine& rollbacks;
   Scopes& scopes;
   const Deploy& deploy;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quiesce .. outcome. Order in each phase: record the intent (synced), do the effect. Forward stops
-// at the first failure; undo goes on.
+// Order in each phase: record the intent (synced), do the effect. Forward stops at the first
+// failure; undo goes on.
+#include "agent/apply/execute.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "agent/apply/activation.h"
-#include "agent/apply/active_run.h"
 #include "agent/apply/ballast.h"
 #include "agent/apply/commit.h"
 #include "agent/apply/confirmation.h"
@@ -28,12 +29,13 @@ constexpr Duration kUndoWindow = std::chrono::seconds(30);
 
 class Execution {
  public:
-  Execution(const RunDeps& deps, ActiveRun& run, RunListener& listener)
+  Execution(const RunDeps& deps, const Live& live, ActiveRun& run, RunListener& listener)
       : deps_(deps),
+        live_(live),
         run_(run),
         record_(run.record),
         log_(deps.clock, listener, run.record, run.events),
-        traffic_(run.intent.hooks, deps, log_),
+        traffic_(run.intent.hooks, live, deps.clock, log_),
         deadline_(begin_commit(deps, run)) {}
 
   RunRecord run() {
@@ -77,17 +79,17 @@ class Execution {
     ROLLBACK_TRY(advance(RunPhase::kQuiescing, "stopping units"));
     ROLLBACK_TRY(traffic_.drain(deadline_));
     touched_ = true;
-    ROLLBACK_TRY(quiesce(intent, deps_, deadline_));
+    ROLLBACK_TRY(quiesce(intent, live_, deps_.clock, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(
         advance(RunPhase::kCommitting, fmt::format("changing {} paths", intent.files.size())));
     CommitWindow window{deps_.clock};
-    ROLLBACK_TRY(commit_files(deps_.root, run_.stages, intent.files, {}, &window));
+    ROLLBACK_TRY(commit_files(live_.files, run_.stages, intent.files, {}, &window));
     log_.info(fmt::format("changed within {}", format_duration(window.length)));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kActivating, "starting and reloading units"));
     activated_ = true;
-    ROLLBACK_TRY(activate(intent, deps_, deadline_));
+    ROLLBACK_TRY(activate(intent, live_, deps_.clock, deadline_));
     ROLLBACK_TRY(go_on());
     ROLLBACK_TRY(advance(RunPhase::kGating, "waiting for the probes"));
     ROLLBACK_TRY(gate());
@@ -111,7 +113,7 @@ class Execution {
     input.others = [this] { return services_down(run_.target, deps_); };
     auto& listener = log_.listener();
     const auto result = run_gate(
-        input, deps_.prober, deps_.services, deps_.clock,
+        input, deps_.prober, deps_.units, deps_.clock,
         [&](BootTime until) { return listener.wait(until); },
         [&](const std::string& text) { log_.info(text); });
     if (result.green) return {};
@@ -175,11 +177,11 @@ class Execution {
   // What is not as it was before.
   std::vector<std::string> take_back() {
     traffic_.drain_for_undo();
-    stop_for_undo(run_.intent, deps_, log_);
-    const auto files = undo_files(deps_.root, run_.stages, run_.intent.files);
+    stop_for_undo(run_.intent, live_, log_);
+    const auto files = undo_files(live_.files, run_.stages, run_.intent.files);
     (void)run_.journal.append(JournalFilesUndone{files.differs});
     unfinished_ = files.unfinished;
-    start_for_undo(run_.intent, activated_, deps_, log_);
+    start_for_undo(run_.intent, activated_, live_, log_);
     auto differs = files.differs;
     for (auto& line : compare_with_origin()) differs.push_back(std::move(line));
     return differs;
@@ -214,7 +216,7 @@ class Execution {
     if (input.probes.empty()) return {};
     auto& listener = log_.listener();
     const auto result = run_gate(
-        input, deps_.prober, deps_.services, deps_.clock,
+        input, deps_.prober, deps_.units, deps_.clock,
         [&](BootTime until) {
           (void)listener.wait(until);  // an abort does not end an undo
           return false;
@@ -235,6 +237,7 @@ class Execution {
   }
 
   const RunDeps& deps_;
+  const Live& live_;
   ActiveRun& run_;
   RunRecord& record_;
   RunLog log_;
@@ -248,8 +251,9 @@ class Execution {
 
 }  // namespace
 
-RunRecord execute_run(const RunDeps& deps, ActiveRun& run, RunListener& listener) {
-  return Execution(deps, run, listener).run();
+RunRecord execute_run(const RunDeps& deps, const Live& live, ActiveRun& run,
+                      RunListener& listener) {
+  return Execution(deps, live, run, listener).run();
 }
 
 }  // namespace rollback

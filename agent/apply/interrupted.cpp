@@ -35,14 +35,15 @@ RunRecord record_of(const RunDeps& deps, const JournalContent& journal) {
 
 class Finish {
  public:
-  Finish(const RunDeps& deps, JournalContent content, RunListener& listener)
+  Finish(const RunDeps& deps, const Live& live, JournalContent content, RunListener& listener)
       : deps_(deps),
+        live_(live),
         content_(std::move(content)),
         record_(record_of(deps, content_)),
         stages_(StageSet::of_journal(deps.root, content_.begin.stages)),
         events_(events_so_far()),
         log_(deps.clock, listener, record_, events_),
-        traffic_(content_.intent ? content_.intent->hooks : no_hooks_, deps, log_) {}
+        traffic_(content_.intent ? content_.intent->hooks : no_hooks_, live, deps.clock, log_) {}
 
   Result<RunRecord> run(const Recovery& recovery) {
     if (record_.outcome == RunOutcome::kRunning) record_.phase = content_.phase;
@@ -116,8 +117,8 @@ class Finish {
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
     (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     traffic_.drain_for_undo();
-    stop_for_undo(*content_.intent, deps_, log_);
-    const auto files = undo_files(deps_.root, stages_, content_.intent->files);
+    stop_for_undo(*content_.intent, live_, log_);
+    const auto files = undo_files(live_.files, stages_, content_.intent->files);
     (void)journal.append(JournalFilesUndone{files.differs});
     content_.undone = JournalFilesUndone{files.differs};
     unfinished_ = files.unfinished;
@@ -127,8 +128,8 @@ class Finish {
   void take_units_back() {
     record_.phase = RunPhase::kUndoing;
     const auto& intent = *content_.intent;
-    stop_for_undo(intent, deps_, log_);
-    start_for_undo(intent, true, deps_, log_);
+    stop_for_undo(intent, live_, log_);
+    start_for_undo(intent, true, live_, log_);
     auto differs = content_.undone ? content_.undone->differs : std::vector<std::string>{};
     for (auto& line : unlike_origin(intent, deps_)) differs.push_back(std::move(line));
     const bool restored = differs.empty();
@@ -162,6 +163,7 @@ class Finish {
   }
 
   const RunDeps& deps_;
+  const Live& live_;
   JournalContent content_;
   RunRecord record_;
   StageSet stages_;
@@ -175,14 +177,14 @@ class Finish {
 
 }  // namespace
 
-Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps,
+Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps, const Live& live,
                                                         RunListener& listener) {
-  ROLLBACK_ASSIGN(const Recovery recovery, recover_files(deps.root, deps.state, deps.boot_id));
+  ROLLBACK_ASSIGN(const Recovery recovery, recover_files(live.files, deps.state, deps.boot_id));
   if (recovery.decision == Recovery::Decision::kNothing) return std::nullopt;
   ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(deps.state));
   ROLLBACK_ASSIGN(auto content, Journal::find(deps.state));
   if (!content) return std::nullopt;
-  ROLLBACK_ASSIGN(auto record, Finish(deps, *std::move(content), listener).run(recovery));
+  ROLLBACK_ASSIGN(auto record, Finish(deps, live, *std::move(content), listener).run(recovery));
   return std::optional<RunRecord>(std::move(record));
 }
 

@@ -9,6 +9,7 @@
 namespace rollback {
 
 // nullopt when there is no unfinished run. Decides the files too when nobody has yet.
-Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps, RunListener& listener);
+Result<std::optional<RunRecord>> finish_interrupted_run(const RunDeps& deps, const Live& live,
+                                                        RunListener& listener);
 
 }  // namespace rollback

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resolve, plan, preflight, stage. Everything here may refuse; nothing here touches what is live.
+// Resolve, plan, preflight, stage. Everything here may refuse; nothing here holds a Live, or
+// touches what is live.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -206,7 +207,7 @@ class Preparer {
     comparison.origin.memory.closed = true;  // what verification sees nobody asks for again
     // keep_origin() reads the trees there.
     if (!stages.paths().empty()) comparison.origin.memory.bound();
-    ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.services));
+    ROLLBACK_ASSIGN(intent.units, note_units(comparison.plan, deps_.units));
     intent.projects = note_projects(comparison.plan, comparison.origin.state, comparison.target);
     intent.units_first = units_before_projects(comparison.plan, intent.units);
     intent.daemon_reload =

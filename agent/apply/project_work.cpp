@@ -63,7 +63,7 @@ Status up(ComposeEngine& engine, const JournalProject& project, const Services& 
 
 }  // namespace
 
-std::vector<JournalProject> note_projects(const Plan& plan, const HostState& live,
+std::vector<JournalProject> note_projects(const Plan& plan, const HostState& origin,
                                           const HostState& target) {
   std::vector<JournalProject> projects;
   for (const auto& step : plan.steps) {
@@ -73,7 +73,7 @@ std::vector<JournalProject> note_projects(const Plan& plan, const HostState& liv
       return project.directory == step.subject;
     });
     if (known == projects.end()) {
-      const auto* const before = find_named(live, step.resource);
+      const auto* const before = find_named(origin, step.resource);
       const auto* const after = find_named(target, step.resource);
       auto name = name_in(before);
       if (name.empty()) name = name_in(after);
@@ -98,33 +98,35 @@ std::uint32_t units_before_projects(const Plan& plan, const std::vector<JournalU
   return static_cast<std::uint32_t>(units.size());
 }
 
-Status quiesce_projects(const Projects& projects, const RunDeps& deps, BootTime end) {
+Status quiesce_projects(const Projects& projects, const Live& live, const Clock& clock,
+                        BootTime end) {
   if (projects.empty()) return {};
-  ComposeEngine engine(deps.root, deps.programs);
+  ComposeEngine engine(live.files.root(), live.programs);
   for (auto project = projects.rbegin(); project != projects.rend(); ++project) {
-    ROLLBACK_ASSIGN(const Duration time, time_for("stop services of " + project->directory,
-                                                  kStopDeadline, deps.clock, end));
+    ROLLBACK_ASSIGN(const Duration time,
+                    time_for("stop services of " + project->directory, kStopDeadline, clock, end));
     ROLLBACK_TRY(stop(engine, *project, without(project->before, project->after), time));
   }
   return {};
 }
 
-Status activate_projects(const Projects& projects, const RunDeps& deps, BootTime end) {
+Status activate_projects(const Projects& projects, const Live& live, const Clock& clock,
+                         BootTime end) {
   if (projects.empty()) return {};
-  ComposeEngine engine(deps.root, deps.programs);
+  ComposeEngine engine(live.files.root(), live.programs);
   for (const auto& project : projects) {
     if (!project.starts) continue;
     ROLLBACK_ASSIGN(const Duration time,
-                    time_for("bring " + project.directory + " up", kUpDeadline, deps.clock, end));
+                    time_for("bring " + project.directory + " up", kUpDeadline, clock, end));
     ROLLBACK_TRY(up(engine, project, project.after, time));
   }
   return {};
 }
 
-std::vector<std::string> stop_projects_for_undo(const Projects& projects, const RunDeps& deps) {
+std::vector<std::string> stop_projects_for_undo(const Projects& projects, const Live& live) {
   std::vector<std::string> failures;
   if (projects.empty()) return failures;
-  ComposeEngine engine(deps.root, deps.programs);
+  ComposeEngine engine(live.files.root(), live.programs);
   for (auto project = projects.rbegin(); project != projects.rend(); ++project)
     if (const auto stopped =
             stop(engine, *project, without(project->after, project->before), kStopDeadline);
@@ -134,10 +136,10 @@ std::vector<std::string> stop_projects_for_undo(const Projects& projects, const 
 }
 
 std::vector<std::string> start_projects_for_undo(const Projects& projects, bool activated,
-                                                 const RunDeps& deps) {
+                                                 const Live& live) {
   std::vector<std::string> failures;
   if (projects.empty()) return failures;
-  ComposeEngine engine(deps.root, deps.programs);
+  ComposeEngine engine(live.files.root(), live.programs);
   for (const auto& project : projects) {
     const bool replaced = activated && project.starts;
     const bool stopped = !without(project.before, project.after).empty();
@@ -151,9 +153,9 @@ std::vector<std::string> start_projects_for_undo(const Projects& projects, bool 
 std::vector<std::string> projects_unlike_origin(const Projects& projects, const RunDeps& deps) {
   std::vector<std::string> found;
   if (projects.empty()) return found;
-  ComposeEngine engine(deps.root, deps.programs);
+  ComposeReader reader(deps.root, deps.programs);
   for (const auto& project : projects) {
-    const auto containers = engine.containers(project.directory);
+    const auto containers = reader.containers(project.directory);
     if (!containers) {
       found.push_back(containers.error().message);
     } else if (const auto running = running_services(*containers); running != project.before) {
@@ -171,7 +173,7 @@ std::vector<std::string> services_down(const HostState& target, const RunDeps& d
     for (const auto& spec : deps.options.resources) {
       if (spec.kind != resource.kind || spec.name != resource.name) continue;
       const auto& directory = spec.paths.front();
-      const auto containers = ComposeEngine(deps.root, deps.programs).containers(directory);
+      const auto containers = ComposeReader(deps.root, deps.programs).containers(directory);
       if (!containers) {
         down.push_back(containers.error().message);
         continue;

@@ -13,7 +13,7 @@
 namespace rollback {
 
 // The projects a plan acts on, in its order.
-std::vector<JournalProject> note_projects(const Plan& plan, const HostState& live,
+std::vector<JournalProject> note_projects(const Plan& plan, const HostState& origin,
                                           const HostState& target);
 // How many of `units` the plan starts or reloads before it brings projects up.
 std::uint32_t units_before_projects(const Plan& plan, const std::vector<JournalUnit>& units);
@@ -21,14 +21,16 @@ std::uint32_t units_before_projects(const Plan& plan, const std::vector<JournalU
 using Projects = std::vector<JournalProject>;
 
 // Stop at the first failure; nothing outlasts `end`, the run's own.
-Status quiesce_projects(const Projects& projects, const RunDeps& deps, BootTime end);
-Status activate_projects(const Projects& projects, const RunDeps& deps, BootTime end);
+Status quiesce_projects(const Projects& projects, const Live& live, const Clock& clock,
+                        BootTime end);
+Status activate_projects(const Projects& projects, const Live& live, const Clock& clock,
+                         BootTime end);
 
 // Undo goes on at failures and says what they were.
-std::vector<std::string> stop_projects_for_undo(const Projects& projects, const RunDeps& deps);
+std::vector<std::string> stop_projects_for_undo(const Projects& projects, const Live& live);
 // After the files are back. `activated`: projects may have been brought up with the target's.
 std::vector<std::string> start_projects_for_undo(const Projects& projects, bool activated,
-                                                 const RunDeps& deps);
+                                                 const Live& live);
 // Projects of which other services run than before the run.
 std::vector<std::string> projects_unlike_origin(const Projects& projects, const RunDeps& deps);
 

@@ -77,13 +77,13 @@ Result<Recovery> forget(const Directory& state, StageSet& stages, Recovery found
   return found;
 }
 
-Result<Recovery> take_back(const Directory& root, const Directory& state, const StageSet& stages,
+Result<Recovery> take_back(const LiveFiles& live, const Directory& state, const StageSet& stages,
                            const JournalIntent& intent, Recovery found) {
   // Undo goes on when the journal cannot be written: it is idempotent, and files come first.
   (void)give_up_ballast(state);  // a directory that comes back needs room, too
   auto journal = Journal::reopen(state);
   say_undoing(journal ? &*journal : nullptr, stages, {});
-  const auto undone = undo_files(root, stages, intent.files);
+  const auto undone = undo_files(live, stages, intent.files);
   auto logged = journal ? journal->append(JournalFilesUndone{undone.differs})
                         : Status(Failure(journal.error()));
   found.decision = Recovery::Decision::kUndone;
@@ -97,8 +97,9 @@ Result<Recovery> take_back(const Directory& root, const Directory& state, const 
 
 }  // namespace
 
-Result<Recovery> recover_files(const Directory& root, const Directory& state,
+Result<Recovery> recover_files(const LiveFiles& live, const Directory& state,
                                const std::string& boot_id) {
+  const Directory& root = live.root();
   Recovery found;
   ROLLBACK_ASSIGN(const RunLock lock, RunLock::take(state));
   ROLLBACK_ASSIGN(const auto journal, Journal::find(state));
@@ -146,7 +147,7 @@ Result<Recovery> recover_files(const Directory& root, const Directory& state,
   if (!journal->intent)
     return fail(ErrorCode::kCorrupt, "the journal of run " + found.run.str() +
                                          " lacks its list of changes; nothing was changed");
-  return take_back(root, state, stages, *journal->intent, std::move(found));
+  return take_back(live, state, stages, *journal->intent, std::move(found));
 }
 
 }  // namespace rollback

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "agent/apply/live.h"
 #include "core/fs/directory.h"
 #include "core/result.h"
 #include "model/run.h"
@@ -24,7 +25,7 @@ struct Recovery {
 
 // `boot_id`: of this boot. A run that waits to be confirmed outlives one reboot; "" where that is
 // not known leaves it as it is.
-Result<Recovery> recover_files(const Directory& root, const Directory& state,
+Result<Recovery> recover_files(const LiveFiles& live, const Directory& state,
                                const std::string& boot_id = "");
 
 }  // namespace rollback

@@ -8,6 +8,7 @@
 
 #include "agent/apply/active_run.h"
 #include "agent/apply/ballast.h"
+#include "agent/apply/execute.h"
 #include "agent/apply/fingerprint.h"
 #include "agent/apply/interrupted.h"
 
@@ -44,9 +45,10 @@ ExitCode exit_code_of(const Error& error) noexcept {
 }
 
 struct RollbackEngine::Inner {
-  explicit Inner(const RunDeps& run_deps) : deps(run_deps) {}
+  Inner(const RunDeps& run_deps, const Live& live_host) : deps(run_deps), live(live_host) {}
 
   RunDeps deps;
+  Live live;
   std::optional<ActiveRun> active;
   std::optional<RunId> deploy;  // that holds the host between its begin and its end
   mutable std::mutex mutex;     // guards held: other threads ask who holds the host
@@ -116,7 +118,8 @@ class RollbackEngine::Noted {
   Inner& inner_;
 };
 
-RollbackEngine::RollbackEngine(const RunDeps& deps) : inner_(std::make_unique<Inner>(deps)) {
+RollbackEngine::RollbackEngine(const RunDeps& deps, const Live& live)
+    : inner_(std::make_unique<Inner>(deps, live)) {
   inner_->note_holder();
 }
 RollbackEngine::~RollbackEngine() = default;
@@ -189,7 +192,7 @@ Result<RunRecord> RollbackEngine::commit(const RunId& run, const Digest& plan_di
     ROLLBACK_TRY(inner_->forget());
     return Failure(std::move(valid).error());
   }
-  auto record = execute_run(inner_->deps, *active, listener);
+  auto record = execute_run(inner_->deps, inner_->live, *active, listener);
   active.reset();
   return record;
 }
@@ -222,7 +225,7 @@ std::string RollbackEngine::hold_room() { return holder() ? "" : hold_ballast(in
 Result<std::optional<RunRecord>> RollbackEngine::finish_interrupted(RunListener& listener) {
   if (inner_->active) return std::nullopt;
   const Noted noted(*inner_);
-  return finish_interrupted_run(inner_->deps, listener);
+  return finish_interrupted_run(inner_->deps, inner_->live, listener);
 }
 
 }  // namespace rollback

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/apply/live.h"
 #include "agent/capture/capture.h"
 #include "agent/health/probes.h"
 #include "agent/options.h"
@@ -22,7 +23,7 @@
 
 namespace rollback {
 
-// Everything a run stands on; all outlive it.
+// Everything a run looks at and keeps records in; what it changes is in Live. All outlive it.
 struct RunDeps {
   const Directory& root;   // "/"
   const Directory& state;  // /var/lib/rollback-agent: journal, previews
@@ -32,7 +33,7 @@ struct RunDeps {
   BlobStore& blobs;
   RunStore& runs;
   ReadPool& readers;
-  ServiceManager& services;
+  UnitReader& units;
   ProgramRunner& programs;
   Prober& prober;
   const Clock& clock;
@@ -90,7 +91,7 @@ RunOutcome outcome_of_refusal(const Error& error) noexcept;
 
 class RollbackEngine {
  public:
-  explicit RollbackEngine(const RunDeps& deps);
+  RollbackEngine(const RunDeps& deps, const Live& live);
   ~RollbackEngine();
 
   // Pure preview: what a rollback to `to` would do now.

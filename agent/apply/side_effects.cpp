@@ -28,7 +28,7 @@ void tell_outdated(const RunDeps& deps, const Plan& plan, std::vector<std::strin
     return step.action == StepAction::kDaemonReload;
   });
   if (!reloads) return;
-  auto outdated = deps.services.outdated_units(kAsked);
+  auto outdated = deps.units.outdated_units(kAsked);
   if (!outdated || outdated->empty()) return;
   std::set<std::string> own;
   for (const auto& step : plan.steps)

@@ -23,8 +23,7 @@ Status Traffic::drain(BootTime end) {
   log_.info("taking the host out of traffic");
   drained_ = true;
   for (const auto& argv : hooks_.drain) {
-    ROLLBACK_ASSIGN(const Duration time,
-                    time_for(command_text(argv), hooks_.timeout, deps_.clock, end));
+    ROLLBACK_ASSIGN(const Duration time, time_for(command_text(argv), hooks_.timeout, clock_, end));
     const auto why = run(argv, time);
     if (why.empty()) continue;
     for (const auto& line : why) log_.finding("drain: " + line);
@@ -66,8 +65,7 @@ std::vector<std::string> Traffic::run(const std::vector<std::string>& argv, Dura
   ProgramRequest request;
   request.argv = argv;
   request.deadline = deadline;
-  request.read_only_root = false;  // it is there to change something
-  const auto outcome = deps_.programs.run(request);
+  const auto outcome = live_.programs.change(std::move(request));
   if (!outcome) return {outcome.error().message};
   if (outcome->exit_code == 0) return {};
   std::vector<std::string> why = {

@@ -17,8 +17,8 @@ inline constexpr std::string_view kOutOfTraffic =
 class Traffic {
  public:
   // Without hooks nothing is ever done. All outlive the object.
-  Traffic(const HookOptions& hooks, const RunDeps& deps, RunLog& log)
-      : hooks_(hooks), deps_(deps), log_(log) {}
+  Traffic(const HookOptions& hooks, const Live& live, const Clock& clock, RunLog& log)
+      : hooks_(hooks), live_(live), clock_(clock), log_(log) {}
 
   // The first hook that fails ends it. None outlasts `end`, the run's own.
   Status drain(BootTime end);
@@ -36,7 +36,8 @@ class Traffic {
   std::vector<std::string> run(const std::vector<std::string>& argv, Duration deadline);
 
   const HookOptions& hooks_;
-  const RunDeps& deps_;
+  const Live& live_;
+  const Clock& clock_;
   RunLog& log_;
   bool drained_ = false;
   bool failed_ = false;  // to readmit

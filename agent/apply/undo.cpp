@@ -151,17 +151,17 @@ void note(FilesUndone& result, const std::string& what, const Error& error) {
 }
 
 // Every move into a directory has changed its time, so this comes after all of them.
-void set_times(const Directory& root, const std::vector<FileOp>& ops, FilesUndone& result) {
+void set_times(const LiveFiles& live, const std::vector<FileOp>& ops, FilesUndone& result) {
   for (const auto& op : ops) {
     if (op.kind != FileOpKind::kDirectoryTime) continue;
-    if (const auto set = set_directory_time(root, op, op.from.mtime_ns); !set)
+    if (const auto set = set_directory_time(live, op, op.from.mtime_ns); !set)
       note(result, op.path, set.error());
   }
 }
 
-FilesUndone undo_all(const Directory& root, const StageSet& stages,
+FilesUndone undo_all(const LiveFiles& live, const StageSet& stages,
                      const std::vector<FileOp>& ops) {
-  LiveParents parents(root);
+  LiveParents parents(live.root());
   FilesUndone result;
   for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
     const auto did = undo_one(stages, parents, *op);
@@ -170,7 +170,7 @@ FilesUndone undo_all(const Directory& root, const StageSet& stages,
     else if (*did == Did::kReversed)
       ++result.reversed;
   }
-  if (!result.unfinished) set_times(root, ops, result);  // what is still to move changes them again
+  if (!result.unfinished) set_times(live, ops, result);  // what is still to move changes them again
   return result;
 }
 
@@ -181,13 +181,13 @@ void say_undoing(Journal* journal, const StageSet& stages, WallTime now) {
   if (!said) (void)stages.say_undoing();
 }
 
-FilesUndone undo_files(const Directory& root, const StageSet& stages,
+FilesUndone undo_files(const LiveFiles& live, const StageSet& stages,
                        const std::vector<FileOp>& ops, const SyncPolicy& policy) {
-  const Touched touched(root, stages, ops, policy);
-  auto result = undo_all(root, stages, ops);
+  const Touched touched(live.root(), stages, ops, policy);
+  auto result = undo_all(live, stages, ops);
   if (result.unfinished) {
     const auto before = result.reversed;
-    result = undo_all(root, stages, ops);
+    result = undo_all(live, stages, ops);
     result.reversed += before;
   }
   if (const auto synced = touched.sync(); !synced)  // never repeated: it would lie

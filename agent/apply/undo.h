@@ -10,6 +10,7 @@
 
 #include "agent/apply/file_op.h"
 #include "agent/apply/journal.h"
+#include "agent/apply/live.h"
 #include "agent/apply/stage.h"
 #include "agent/apply/touched.h"
 
@@ -25,7 +26,7 @@ struct FilesUndone {
 // when neither does: it can be repeated, and what the disk shows of it counts.
 void say_undoing(Journal* journal, const StageSet& stages, WallTime now);
 
-FilesUndone undo_files(const Directory& root, const StageSet& stages,
+FilesUndone undo_files(const LiveFiles& live, const StageSet& stages,
                        const std::vector<FileOp>& ops, const SyncPolicy& policy = {});
 
 }  // namespace rollback

@@ -43,7 +43,7 @@ bool is_up(const UnitInfo& unit) {
          unit.active_state == "activating";
 }
 
-Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services) {
+Result<std::vector<JournalUnit>> note_units(const Plan& plan, UnitReader& reader) {
   std::vector<JournalUnit> units;
   std::map<std::string, bool> stopped;  // -> started again
   for (const auto& step : plan.steps) {
@@ -63,7 +63,7 @@ Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& se
   for (const auto& [name, started] : stopped)
     if (!started) units.push_back({name, UnitDuty::kStop, false, "", ""});
   for (auto& unit : units) {
-    ROLLBACK_ASSIGN(const UnitInfo info, services.unit(unit.name));
+    ROLLBACK_ASSIGN(const UnitInfo info, reader.unit(unit.name));
     unit.was_active = is_up(info);
     unit.enablement = info.unit_file_state;
     unit.invocation = info.invocation_id;
@@ -133,10 +133,10 @@ std::vector<std::string> start_units_for_undo(Units units, bool activated,
   return failures;
 }
 
-std::vector<std::string> units_unlike_origin(Units units, ServiceManager& services) {
+std::vector<std::string> units_unlike_origin(Units units, UnitReader& reader) {
   std::vector<std::string> found;
   for (const auto& unit : units) {
-    const auto info = services.unit(unit.name);
+    const auto info = reader.unit(unit.name);
     if (!info) {
       found.push_back(unit.name + ": " + info.error().message);
     } else if (is_up(*info) != unit.was_active) {

@@ -21,7 +21,7 @@ Result<Duration> time_for(const std::string& job, Duration most, const Clock& cl
 bool is_up(const UnitInfo& unit);
 
 // The units a plan acts on in the order in which they start, and how they are now.
-Result<std::vector<JournalUnit>> note_units(const Plan& plan, ServiceManager& services);
+Result<std::vector<JournalUnit>> note_units(const Plan& plan, UnitReader& reader);
 
 // Of some of a run's units in their order. Stop at the first failure, of which one is that `end`,
 // the run's own, has come: no job outlasts it.
@@ -37,6 +37,6 @@ std::vector<std::string> stop_units_for_undo(Units units, ServiceManager& servic
 std::vector<std::string> start_units_for_undo(Units units, bool activated,
                                               ServiceManager& services);
 // Units that are not as they were before the run.
-std::vector<std::string> units_unlike_origin(Units units, ServiceManager& services);
+std::vector<std::string> units_unlike_origin(Units units, UnitReader& reader);
 
 }  // namespace rollback

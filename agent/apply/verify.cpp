@@ -84,7 +84,7 @@ std::vector<std::string> check_restarted(const RunDeps& deps, const JournalInten
   std::vector<std::string> found;
   for (const auto& unit : intent.units) {
     if (unit.duty != UnitDuty::kRestart || !unit.was_active) continue;
-    const auto info = deps.services.unit(unit.name);
+    const auto info = deps.units.unit(unit.name);
     if (!info) {
       found.push_back(unit.name + ": " + info.error().message);
       continue;

@@ -17,8 +17,8 @@ Status require_path(const Directory& root, const ResourceSpec& spec, const std::
                                         " does not exist on this host");
 }
 
-Status require_unit(ServiceManager& services, const ResourceSpec& spec, const std::string& unit) {
-  ROLLBACK_ASSIGN(const auto info, services.unit(unit));
+Status require_unit(UnitReader& reader, const ResourceSpec& spec, const std::string& unit) {
+  ROLLBACK_ASSIGN(const auto info, reader.unit(unit));
   if (info.load_state != "not-found") return {};
   return fail(ErrorCode::kNotFound,
               spec.where + ": the unit " + unit + " does not exist on this host");
@@ -46,7 +46,7 @@ Status require_present(const std::vector<ResourceSpec>& specs, const Platform& p
     }
     for (const auto& path : spec.paths) ROLLBACK_TRY(require_path(platform.root, spec, path));
     for (const auto& units : {spec.units, spec.restart_on, spec.reload_on})
-      for (const auto& unit : units) ROLLBACK_TRY(require_unit(platform.services, spec, unit));
+      for (const auto& unit : units) ROLLBACK_TRY(require_unit(platform.units, spec, unit));
   }
   return {};
 }

@@ -41,11 +41,11 @@ struct Round {
 
 class Gate {
  public:
-  Gate(const GateInput& input, Prober& prober, ServiceManager& services, const Clock& clock,
+  Gate(const GateInput& input, Prober& prober, UnitReader& units, const Clock& clock,
        const GateWait& wait, const std::function<void(const std::string&)>& report)
       : input_(input),
         prober_(prober),
-        services_(services),
+        units_(units),
         clock_(clock),
         wait_(wait),
         report_(report) {}
@@ -68,7 +68,7 @@ class Gate {
   void ask() {
     round_.probes = prober_.round(input_.probes);
     round_.units.clear();
-    for (const auto& name : input_.units) round_.units.push_back({name, services_.unit(name)});
+    for (const auto& name : input_.units) round_.units.push_back({name, units_.unit(name)});
     round_.others = input_.others ? input_.others() : std::vector<std::string>{};
   }
 
@@ -171,7 +171,7 @@ class Gate {
     std::sort(units.begin(), units.end());
     units.erase(std::unique(units.begin(), units.end()), units.end());
     for (const auto& unit : units) {
-      const auto log = services_.log_tail(unit, kLogLines);
+      const auto log = units_.log_tail(unit, kLogLines);
       if (!log) {
         result_.reasons.push_back(fmt::format("log of {}: {}", unit, log.error().message));
         continue;
@@ -183,7 +183,7 @@ class Gate {
 
   const GateInput& input_;
   Prober& prober_;
-  ServiceManager& services_;
+  UnitReader& units_;
   const Clock& clock_;
   const GateWait& wait_;
   const std::function<void(const std::string&)>& report_;
@@ -195,10 +195,9 @@ class Gate {
 
 }  // namespace
 
-GateResult run_gate(const GateInput& input, Prober& prober, ServiceManager& services,
-                    const Clock& clock, const GateWait& wait,
-                    const std::function<void(const std::string&)>& report) {
-  return Gate(input, prober, services, clock, wait, report).run();
+GateResult run_gate(const GateInput& input, Prober& prober, UnitReader& units, const Clock& clock,
+                    const GateWait& wait, const std::function<void(const std::string&)>& report) {
+  return Gate(input, prober, units, clock, wait, report).run();
 }
 
 }  // namespace rollback

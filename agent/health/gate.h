@@ -25,8 +25,7 @@ struct GateInput {
   std::function<std::vector<std::string>()> others{};
 };
 
-GateResult run_gate(const GateInput& input, Prober& prober, ServiceManager& services,
-                    const Clock& clock, const GateWait& wait,
-                    const std::function<void(const std::string&)>& report);
+GateResult run_gate(const GateInput& input, Prober& prober, UnitReader& units, const Clock& clock,
+                    const GateWait& wait, const std::function<void(const std::string&)>& report);
 
 }  // namespace rollback

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 1024;
 
-void ask_unit(const ProbeSpec& spec, ServiceManager& services, ProbeResult& result) {
-  const auto unit = services.unit(spec.target, spec.timeout);
+void ask_unit(const ProbeSpec& spec, UnitReader& units, ProbeResult& result) {
+  const auto unit = units.unit(spec.target, spec.timeout);
   if (!unit) {
     result.answer = unit.error().message;
     return;
@@ -62,7 +62,7 @@ std::vector<ProbeResult> HostProber::round(const std::vector<ProbeSpec>& specs) 
     if (is_web(spec)) continue;
     const BootTime begin = clock_.boot();
     if (spec.kind == ProbeKind::kUnit)
-      ask_unit(spec, services_, result);
+      ask_unit(spec, units_, result);
     else
       ask_program(spec, programs_, result);
     result.took = clock_.boot() - begin;

@@ -21,12 +21,12 @@ class Prober {
 
 class HostProber final : public Prober {
  public:
-  HostProber(ServiceManager& services, ProgramRunner& programs, const Clock& clock)
-      : services_(services), programs_(programs), clock_(clock) {}
+  HostProber(UnitReader& units, ProgramRunner& programs, const Clock& clock)
+      : units_(units), programs_(programs), clock_(clock) {}
   std::vector<ProbeResult> round(const std::vector<ProbeSpec>& specs) override;
 
  private:
-  ServiceManager& services_;
+  UnitReader& units_;
   ProgramRunner& programs_;
   const Clock& clock_;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// systemd as the rest of the agent sees it. One object per thread (each has its own bus
-// connection).
+// systemd as the rest of the agent sees it: what asks, and what changes. One object per thread
+// (each has its own bus connection).
 #pragma once
 
 #include <cstdint>
@@ -35,12 +35,20 @@ std::string describe_state(const UnitInfo& unit);
 
 constexpr Duration kUnitAnswer = std::chrono::seconds(25);  // PID 1 may be reloading
 
-class ServiceManager {
+class UnitReader {
  public:
-  virtual ~ServiceManager() = default;
+  virtual ~UnitReader() = default;
   // An unknown unit has load_state "not-found"; that is no error. kTimeout: no answer within
   // `deadline`, whatever it takes to reach systemd.
   virtual Result<UnitInfo> unit(const std::string& name, Duration deadline = kUnitAnswer) = 0;
+  // Loaded units whose files changed since systemd read them, sorted.
+  virtual Result<std::vector<std::string>> outdated_units(Duration deadline) = 0;
+  // The last lines of the unit's log, oldest first, printable, each at most 512 bytes.
+  virtual Result<std::vector<std::string>> log_tail(const std::string& unit, std::size_t lines) = 0;
+};
+
+class ServiceManager : public UnitReader {
+ public:
   // Each waits for its job's result; kTimeout cancels the job. A failed job is kIo and names the
   // unit, its result and exit status.
   virtual Status start(const std::string& unit, Duration deadline) = 0;
@@ -51,10 +59,6 @@ class ServiceManager {
   virtual Status reset_failed(
       const std::string& unit) = 0;  // success when there is nothing to reset
   virtual Status daemon_reload(Duration deadline) = 0;
-  // Loaded units whose files changed since systemd read them, sorted.
-  virtual Result<std::vector<std::string>> outdated_units(Duration deadline) = 0;
-  // The last lines of the unit's log, oldest first, printable, each at most 512 bytes.
-  virtual Result<std::vector<std::string>> log_tail(const std::string& unit, std::size_t lines) = 0;
 };
 
 }  // namespace rollback

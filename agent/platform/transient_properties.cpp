@@ -43,7 +43,7 @@ int append_limits(sd_bus_message* message, const ProgramRequest& request) {
                                    "LimitCORE", "t", std::uint64_t{0},  //
                                    "RuntimeMaxUSec", "t", run_for,      //
                                    "TimeoutStartUSec", "t", run_for);
-  // Validators and probes have nothing to save: no second grace after the deadline.
+  // Whatever it is, it had its deadline: no second grace.
   if (step >= 0) step = sd_bus_message_append(message, "(sv)", "KillSignal", "i", SIGKILL);
   return step;
 }

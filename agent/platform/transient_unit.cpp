@@ -176,9 +176,16 @@ Result<ProgramOutcome> TransientUnitRunner::run(const ProgramRequest& request) {
   const BootTime until = clock_.boot() + request.deadline;
   const BusOperation operation(bus_);
   auto outcome = run_once(request, until);
-  if (outcome || !bus_.is_lost() || !request.read_only_root) return outcome;
-  bus_.drop();  // went away under it; what changes nothing may run a second time
+  if (outcome || !bus_.is_lost()) return outcome;
+  bus_.drop();  // went away under it
   return run_once(request, until);
+}
+
+Result<ProgramOutcome> TransientUnitRunner::change(ProgramRequest request) {
+  ROLLBACK_TRY(check(request));
+  request.read_only_root = false;
+  const BusOperation operation(bus_);
+  return run_once(request, clock_.boot() + request.deadline);
 }
 
 Result<ProgramOutcome> TransientUnitRunner::run_once(const ProgramRequest& request,

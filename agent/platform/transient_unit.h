@@ -11,7 +11,7 @@
 
 namespace rollback {
 
-class TransientUnitRunner final : public ProgramRunner {
+class TransientUnitRunner final : public ChangeRunner {
  public:
   // Clock and random must outlive the object. Connects at the first run.
   TransientUnitRunner(const Clock& clock, Random& random, BusAddresses addresses = {})
@@ -19,6 +19,7 @@ class TransientUnitRunner final : public ProgramRunner {
 
   // kIo also names what systemd could not set up (a bind whose source is missing).
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
+  Result<ProgramOutcome> change(ProgramRequest request) override;
 
  private:
   Result<ProgramOutcome> run_once(const ProgramRequest& request, BootTime until);

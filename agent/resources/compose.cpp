@@ -35,7 +35,7 @@ class ComposeResource final : public Resource {
     for (const auto& file : candidates)
       if (!file.ends_with("/.env")) add_env_files(file, paths);
     ResourceScope scope{{paths.begin(), paths.end()}, {}, {}};
-    ROLLBACK_ASSIGN(const auto containers, engine().containers(project()));
+    ROLLBACK_ASSIGN(const auto containers, reader().containers(project()));
     scope.services = running_services(containers);
     if (!containers.empty()) scope.facts.push_back({kProjectFact, containers.front().project});
     return scope;
@@ -59,7 +59,7 @@ class ComposeResource final : public Resource {
                                                const std::vector<PreviewMount>& mounts) override {
     std::vector<std::string> doubts;
     if (target.services.empty()) return doubts;
-    auto docker = engine();
+    auto docker = reader();
     if (!docker.is_installed())
       return fail(ErrorCode::kConflict, "compose/" + spec_.name + " ran with this release, and " +
                                             "this host has no docker");
@@ -83,9 +83,9 @@ class ComposeResource final : public Resource {
 
  private:
   [[nodiscard]] const std::string& project() const { return spec_.paths.front(); }
-  ComposeEngine engine() { return {root_, programs_}; }
+  ComposeReader reader() { return {root_, programs_}; }
   // As compose understands the copy, or what is live.
-  Result<std::map<std::string, std::string>> images_of(ComposeEngine& docker,
+  Result<std::map<std::string, std::string>> images_of(ComposeReader& docker,
                                                        const std::vector<PreviewMount>& mounts) {
     const auto& place = mounts.empty() ? project() : mounts.front().source;
     const auto config = docker.config(place);
@@ -100,7 +100,7 @@ class ComposeResource final : public Resource {
     return project().substr(project().rfind('/') + 1);
   }
 
-  Status require_image(ComposeEngine& docker, const std::string& service, const std::string& image,
+  Status require_image(ComposeReader& docker, const std::string& service, const std::string& image,
                        const std::string& name) {
     // Of one that is built, compose makes the name: v2 with '-', v1 with '_'.
     const auto names = image.empty()

@@ -57,6 +57,17 @@ std::string last_line(const ProgramOutcome& outcome) {
   return lines.empty() ? "it ended with " + std::to_string(outcome.exit_code) : lines.front();
 }
 
+Result<ProgramRequest> request_of(std::vector<std::string> argv, Duration deadline) {
+  if (argv.front().empty() || !argv.front().starts_with('/'))
+    return fail(ErrorCode::kNotFound,
+                "this host has no compose: install docker's compose plugin or docker-compose");
+  ProgramRequest request;
+  request.argv = std::move(argv);
+  request.deadline = deadline;
+  request.max_output = kLargestAnswer;
+  return request;
+}
+
 }  // namespace
 
 bool ProjectContainer::runs() const {
@@ -68,7 +79,7 @@ bool ProjectContainer::is_up() const {
          status.find("(health: starting)") == std::string::npos;
 }
 
-ComposeEngine::ComposeEngine(const Directory& root, ProgramRunner& programs)
+ComposeReader::ComposeReader(const Directory& root, ProgramRunner& programs)
     : root_(root), programs_(programs) {
   engine_ = find_program(root, kPrograms, "docker");
   if (!find_program(root, kPlugins, "docker-compose").empty()) {
@@ -79,12 +90,12 @@ ComposeEngine::ComposeEngine(const Directory& root, ProgramRunner& programs)
   compose_ = {find_program(root, kPrograms, "docker-compose")};
 }
 
-Result<std::vector<ProjectContainer>> ComposeEngine::containers(const std::string& directory) {
+Result<std::vector<ProjectContainer>> ComposeReader::containers(const std::string& directory) {
   std::vector<ProjectContainer> found;
   if (!is_installed()) return found;
   const auto label = "label=com.docker.compose.project.working_dir=" + directory;
   const auto listed =
-      run({engine_, "ps", "--all", "--no-trunc", "--filter", label, "--format", kFormat}, kAnswer);
+      run({engine_, "ps", "--all", "--no-trunc", "--filter", label, "--format", kFormat});
   const bool answers = listed && listed->exit_code == 0;
   if (!answers || listed->truncated)
     return fail(ErrorCode::kConflict,
@@ -102,7 +113,7 @@ Result<std::vector<ProjectContainer>> ComposeEngine::containers(const std::strin
 
 // What compose finds by itself. It is told, because what it takes for the project's directory when
 // it is not called in there differs between its kinds.
-std::vector<std::string> ComposeEngine::files_of(const std::string& directory) const {
+std::vector<std::string> ComposeReader::files_of(const std::string& directory) const {
   std::vector<std::string> stems = {"compose", "docker-compose"};
   std::vector<std::string> suffixes = {".yaml", ".yml"};
   if (flavour_ == Flavour::kDockerCompose) {
@@ -121,17 +132,17 @@ std::vector<std::string> ComposeEngine::files_of(const std::string& directory) c
   return files;
 }
 
-std::vector<std::string> ComposeEngine::project_argv(const std::string& directory) const {
+std::vector<std::string> ComposeReader::project_argv(const std::string& directory) const {
   auto argv = compose_;
   argv.insert(argv.end(), {"--project-directory", directory});
   for (auto& file : files_of(directory)) argv.insert(argv.end(), {"-f", std::move(file)});
   return argv;
 }
 
-Result<std::string> ComposeEngine::config(const std::string& directory) {
+Result<std::string> ComposeReader::config(const std::string& directory) {
   auto argv = project_argv(directory);
   argv.emplace_back("config");
-  ROLLBACK_ASSIGN(const auto outcome, run(std::move(argv), kAnswer));
+  ROLLBACK_ASSIGN(const auto outcome, run(std::move(argv)));
   if (outcome.truncated)
     return fail(ErrorCode::kInvalid,
                 "it is larger than " + std::to_string(kLargestAnswer >> 10U) + " KiB");
@@ -142,12 +153,24 @@ Result<std::string> ComposeEngine::config(const std::string& directory) {
   return fail(ErrorCode::kInvalid, text.empty() ? last_line(outcome) : text);
 }
 
+Result<bool> ComposeReader::has_image(const std::string& image) {
+  ROLLBACK_ASSIGN(const auto outcome,
+                  run({engine_, "image", "inspect", "--format", "{{.Id}}", image}));
+  return outcome.exit_code == 0;
+}
+
+Result<ProgramOutcome> ComposeReader::run(std::vector<std::string> argv) {
+  ROLLBACK_ASSIGN(auto request, request_of(std::move(argv), kAnswer));
+  request.read_only_root = false;  // it keeps its configuration in files
+  return programs_.run(request);
+}
+
 Status ComposeEngine::up(const std::string& directory, const std::string& project,
                          const std::vector<std::string>& services, Duration deadline) {
   auto argv = project_argv(directory);
   if (!project.empty()) argv.insert(argv.end(), {"-p", project});
   argv.insert(argv.end(), {"up", "-d", "--remove-orphans", "--no-build"});
-  if (flavour_ == Flavour::kPlugin) argv.insert(argv.end(), {"--pull", "never"});
+  if (flavour() == Flavour::kPlugin) argv.insert(argv.end(), {"--pull", "never"});
   argv.insert(argv.end(), services.begin(), services.end());
   return must("bring " + directory + " up", std::move(argv), deadline);
 }
@@ -155,32 +178,16 @@ Status ComposeEngine::up(const std::string& directory, const std::string& projec
 Status ComposeEngine::stop(const std::string& directory, const std::vector<std::string>& ids,
                            Duration deadline) {
   if (ids.empty()) return {};
-  std::vector<std::string> argv = {engine_, "stop"};
+  std::vector<std::string> argv = {engine(), "stop"};
   argv.insert(argv.end(), ids.begin(), ids.end());
   return must("stop containers of " + directory, std::move(argv), deadline);
 }
 
-Result<bool> ComposeEngine::has_image(const std::string& image) {
-  ROLLBACK_ASSIGN(const auto outcome,
-                  run({engine_, "image", "inspect", "--format", "{{.Id}}", image}, kAnswer));
-  return outcome.exit_code == 0;
-}
-
-Result<ProgramOutcome> ComposeEngine::run(std::vector<std::string> argv, Duration deadline) {
-  if (argv.front().empty() || !argv.front().starts_with('/'))
-    return fail(ErrorCode::kNotFound,
-                "this host has no compose: install docker's compose plugin or docker-compose");
-  ProgramRequest request;
-  request.argv = std::move(argv);
-  request.deadline = deadline;
-  request.max_output = kLargestAnswer;
-  request.read_only_root = false;  // it keeps its configuration in files
-  return programs_.run(request);
-}
-
 Status ComposeEngine::must(const std::string& what, std::vector<std::string> argv,
                            Duration deadline) {
-  const auto outcome = run(std::move(argv), deadline);
+  auto request = request_of(std::move(argv), deadline);
+  if (!request) return Failure(request.error().within(what));
+  const auto outcome = changes_.change(*std::move(request));
   if (!outcome) return Failure(outcome.error().within(what));
   if (outcome->exit_code == 0) return {};
   return fail(ErrorCode::kIo, what + ": " + last_line(*outcome));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compose projects as the rest of the agent sees them. Programs of the host do the work, each in a
-// transient unit with a deadline: `docker` for containers, and what it has of compose (the v2
-// plugin, or docker-compose) for projects. Containers of podman would be children of the unit, with
-// its limits, so podman is not asked. Used by the run thread.
+// Compose projects as the rest of the agent sees them: what asks, and what changes. Programs of the
+// host do the work, each in a transient unit with a deadline: `docker` for containers, and what it
+// has of compose (the v2 plugin, or docker-compose) for projects. Containers of podman would be
+// children of the unit, with its limits, so podman is not asked. Used by the run thread.
 #pragma once
 
 #include <map>
@@ -27,10 +27,10 @@ struct ProjectContainer {
   [[nodiscard]] bool is_up() const;  // runs now, and nothing says that it is not healthy
 };
 
-class ComposeEngine {
+class ComposeReader {
  public:
   // `root` is "/", or where a test has its programs; both outlive the object.
-  ComposeEngine(const Directory& root, ProgramRunner& programs);
+  ComposeReader(const Directory& root, ProgramRunner& programs);
 
   // Without an engine's programs a project is its files.
   [[nodiscard]] bool is_installed() const { return !engine_.empty(); }
@@ -39,27 +39,42 @@ class ComposeEngine {
   Result<std::vector<ProjectContainer>> containers(const std::string& directory);
   // The configuration of the project as compose understands it. kInvalid with what it complains of.
   Result<std::string> config(const std::string& directory);
-  // Starts these services and what they depend on with the files that are there; removes containers
-  // of services that those do not have. Nothing is pulled or built.
-  Status up(const std::string& directory, const std::string& project,
-            const std::vector<std::string>& services, Duration deadline);
-  // Containers of the project in that directory. They stay, stopped, with all their data.
-  Status stop(const std::string& directory, const std::vector<std::string>& ids, Duration deadline);
   Result<bool> has_image(const std::string& image);
 
- private:
+ protected:
   enum class Flavour { kPlugin, kDockerCompose };
 
-  [[nodiscard]] std::vector<std::string> files_of(const std::string& directory) const;
   std::vector<std::string> project_argv(const std::string& directory) const;
-  Result<ProgramOutcome> run(std::vector<std::string> argv, Duration deadline);
-  Status must(const std::string& what, std::vector<std::string> argv, Duration deadline);
+  [[nodiscard]] const std::string& engine() const noexcept { return engine_; }
+  [[nodiscard]] Flavour flavour() const noexcept { return flavour_; }
+
+ private:
+  [[nodiscard]] std::vector<std::string> files_of(const std::string& directory) const;
+  Result<ProgramOutcome> run(std::vector<std::string> argv);
 
   const Directory& root_;
   ProgramRunner& programs_;
   std::string engine_;                // docker's program
   std::vector<std::string> compose_;  // program, and the word that makes it compose
   Flavour flavour_ = Flavour::kPlugin;
+};
+
+class ComposeEngine final : public ComposeReader {
+ public:
+  ComposeEngine(const Directory& root, ChangeRunner& programs)
+      : ComposeReader(root, programs), changes_(programs) {}
+
+  // Starts these services and what they depend on with the files that are there; removes containers
+  // of services that those do not have. Nothing is pulled or built.
+  Status up(const std::string& directory, const std::string& project,
+            const std::vector<std::string>& services, Duration deadline);
+  // Containers of the project in that directory. They stay, stopped, with all their data.
+  Status stop(const std::string& directory, const std::vector<std::string>& ids, Duration deadline);
+
+ private:
+  Status must(const std::string& what, std::vector<std::string> argv, Duration deadline);
+
+  ChangeRunner& changes_;
 };
 
 // Names of the services that have a container which runs, sorted.

@@ -15,9 +15,9 @@ constexpr std::size_t kLongestLine = 512;
 
 }  // namespace
 
-Result<UnitState> unit_state(ServiceManager& services, const std::string& unit) {
+Result<UnitState> unit_state(UnitReader& units, const std::string& unit) {
   constexpr std::array<std::string_view, 3> kRunning = {"active", "reloading", "activating"};
-  ROLLBACK_ASSIGN(const auto info, services.unit(unit));
+  ROLLBACK_ASSIGN(const auto info, units.unit(unit));
   UnitState state;
   state.name = unit;
   state.active = std::find(kRunning.begin(), kRunning.end(), info.active_state) != kRunning.end();

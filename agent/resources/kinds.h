@@ -17,7 +17,7 @@ std::unique_ptr<Resource> make_files(const ResourceSpec& spec, const Platform& p
 std::unique_ptr<Resource> make_compose(const ResourceSpec& spec, const Platform& platform);
 
 // A unit that does not exist has no fragment and no enablement and is not active.
-Result<UnitState> unit_state(ServiceManager& services, const std::string& unit);
+Result<UnitState> unit_state(UnitReader& units, const std::string& unit);
 
 // The binds of a validator's request that put the copies over the live directories.
 std::vector<std::pair<std::string, std::string>> binds_of(const std::vector<PreviewMount>& mounts);

@@ -49,7 +49,7 @@ class NginxResource final : public Resource {
     scope.paths = spec_.paths;
     ROLLBACK_ASSIGN(const auto outside, nginx_references(platform_.root, prefix()));
     scope.paths.insert(scope.paths.end(), outside.begin(), outside.end());
-    ROLLBACK_ASSIGN(auto unit, unit_state(platform_.services, kUnit));
+    ROLLBACK_ASSIGN(auto unit, unit_state(platform_.units, kUnit));
     scope.units.push_back(std::move(unit));
     return scope;
   }

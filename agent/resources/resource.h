@@ -57,10 +57,10 @@ class Resource {
   }
 };
 
-// What resources stand on. All outlive the resources.
+// What resources stand on: they ask, and change nothing. All outlive the resources.
 struct Platform {
   Directory& root;  // "/", or another root in tests and drills
-  ServiceManager& services;
+  UnitReader& units;
   ProgramRunner& programs;
 };
 

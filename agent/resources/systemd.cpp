@@ -34,7 +34,7 @@ class SystemdResource final : public Resource {
     ResourceScope scope;
     for (const auto& unit : spec_.units) {
       for (auto& path : unit_paths(unit)) scope.paths.push_back(std::move(path));
-      ROLLBACK_ASSIGN(auto state, unit_state(platform_.services, unit));
+      ROLLBACK_ASSIGN(auto state, unit_state(platform_.units, unit));
       scope.units.push_back(std::move(state));
     }
     ROLLBACK_ASSIGN(const auto links, links_to_units());

@@ -45,7 +45,8 @@ class WithoutExchange : public ::testing::TestWithParam<unsigned> {
     const auto& ops = (*journal)->intent->files;
     EXPECT_TRUE(std::any_of(ops.begin(), ops.end(),
                             [](const auto& op) { return op.kind == FileOpKind::kReplace; }));
-    const auto undone = undo_files(root, StageSet::of_journal(root, (*journal)->begin.stages), ops);
+    const auto undone =
+        undo_files(LiveFiles(root), StageSet::of_journal(root, (*journal)->begin.stages), ops);
     EXPECT_TRUE(undone.differs.empty()) << undone.differs.front();
     EXPECT_EQ(scene.live(), scene.origin());
   }

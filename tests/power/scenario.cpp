@@ -147,7 +147,8 @@ void undo(const PowerScene& host, Syscalls& calls, SeededRandom&, RecordedDisk& 
   must(journal.append(JournalPhase{RunPhase::kUndoing, {}}));
   const auto content = must(Journal::find(open.state));
   const auto stages = StageSet::of_journal(open.root, content->begin.stages);
-  const auto undone = undo_files(open.root, stages, content->intent->files, host.policy());
+  const auto undone =
+      undo_files(LiveFiles(open.root), stages, content->intent->files, host.policy());
   if (!undone.differs.empty()) throw std::runtime_error("undo: " + undone.differs.front());
   must(journal.append(JournalFilesUndone{}));
   close_run(open, journal, disk, promises, Ends::kOrigin);

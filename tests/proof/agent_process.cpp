@@ -59,9 +59,10 @@ AgentProcess::AgentProcess(const HostPlace& place, Syscalls& calls, FaultySyscal
   prober_.green = [place, gate] {
     return gate == Gate::kGreen || read(place.root / "opt/shop/bin/shop") == "program 2";
   };
-  engine_ = std::make_unique<RollbackEngine>(RunDeps{root_, state_, options_, resources_,
-                                                     snapshots_, blobs_, runs_, readers_, services_,
-                                                     programs_, prober_, clock_, random_});
+  engine_ = std::make_unique<RollbackEngine>(
+      RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
+              programs_, prober_, clock_, random_},
+      Live{LiveFiles(root_), services_, programs_});
 }
 
 void AgentProcess::record(const std::string& release) {
@@ -85,7 +86,7 @@ Result<RunRecord> AgentProcess::roll_back() {
 }
 
 Result<std::optional<RunRecord>> AgentProcess::finish() {
-  ROLLBACK_TRY(recover_files(root_, state_));  // as rollback-recover does before
+  ROLLBACK_TRY(recover_files(LiveFiles(root_), state_));  // as rollback-recover does before
   return engine_->finish_interrupted(watcher_);
 }
 

@@ -14,9 +14,10 @@
 
 namespace rollback {
 
-class AgreeablePrograms final : public ProgramRunner {
+class AgreeablePrograms final : public ChangeRunner {
  public:
   Result<ProgramOutcome> run(const ProgramRequest&) override { return ProgramOutcome{}; }
+  Result<ProgramOutcome> change(ProgramRequest) override { return ProgramOutcome{}; }
 };
 
 class AgentProcess {

@@ -51,8 +51,8 @@ void attack_once(const Layer& layer, std::uint64_t seed, Tally& tally) {
   const Attacker attacker(host, seed);
   for (int tries = 0; tries < kOfARound;) {
     for (const auto& op : journal->intent->files) {
-      tally.done += commit_files(root, stages, {op}) ? 1 : 0;
-      tally.done += undo_files(root, stages, {op}).differs.empty() ? 1 : 0;
+      tally.done += commit_files(LiveFiles(root), stages, {op}) ? 1 : 0;
+      tally.done += undo_files(LiveFiles(root), stages, {op}).differs.empty() ? 1 : 0;
       tries += 2;
     }
     tally.tries += 2 * static_cast<long>(journal->intent->files.size());

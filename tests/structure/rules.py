@@ -202,6 +202,26 @@ def shells(tree):
             yield f"{path}:{line_of(code, match.start())}: a shell; run argv instead"
 
 
+# What can change a host, and who holds it: those who carry a run out, take it back or end a deploy.
+# Plans, checks and staging do not, and so no dry run does.
+CHANGES = re.compile(r"\b(Live|LiveFiles|(?:Sd)?ServiceManager|ChangeRunner|TransientUnitRunner|ComposeEngine)\b"
+                     r"|\bread_only_root = false\b")
+CHANGERS = re.compile(
+    r"agent/((recover_)?main|platform/(sd_)?service_manager|platform/(program_runner|transient_unit)|"
+    r"resources/compose_engine|apply/(live|commit|undo|recovery|unit_work|project_work|activation|traffic|"
+    r"execute|interrupted|deploy|deploy_end|rollback))\.(cpp|h)$")
+
+
+def changes(tree):
+    for path, text in tree.sources(("agent",)):
+        if CHANGERS.match(path):
+            continue
+        code = code_only(path, text)
+        for match in CHANGES.finditer(code):
+            yield (f"{path}:{line_of(code, match.start())}: {match.group()} changes a host; "
+                   "a plan, a check and staging do without")
+
+
 # A pace, not a wait: each loop has a deadline and ends with its event.
 PACED = {
     "tests/fleet/hosts/process.py": "poll_until, the one poll of the suites on real hosts",
@@ -219,4 +239,4 @@ def sleeps(tree):
             yield f"{path}:{line_of(code, match.start())}: a sleep; wait for the event with a deadline"
 
 
-RULES = (layering, agent_layering, third_party, lengths, function_lengths, targets, licences, shells, sleeps)
+RULES = (layering, agent_layering, third_party, lengths, function_lengths, targets, licences, shells, changes, sleeps)

@@ -124,6 +124,17 @@ class RulesTest(unittest.TestCase):
             self.accepts(rules.shells, "agent/a.cpp", code + "\n")
         self.accepts(rules.shells, "tests/a_test.cpp", '{"/bin/bash", "-c"}\n')
 
+    def test_changes(self):
+        for code in ("const Live& live", "LiveFiles(root)", "ServiceManager& m", "SdServiceManager m", "ChangeRunner& r",
+                     "TransientUnitRunner r", "ComposeEngine e(root, x)", "request.read_only_root = false"):
+            for path in ("agent/apply/prepare.cpp", "agent/apply/staging.h", "agent/apply/active_run.h",
+                         "agent/apply/deploy_x.cpp", "agent/resources/compose.cpp", "agent/service/door.cpp"):
+                self.refuses(rules.changes, path, code + ";\n")
+            for path in ("agent/apply/commit.cpp", "agent/main.cpp", "agent/recover_main.cpp",
+                         "agent/platform/sd_service_manager.h", "agent/resources/compose_engine.h"):
+                self.accepts(rules.changes, path, code + ";\n")
+        self.accepts(rules.changes, "agent/apply/prepare.cpp", "// no Live\nLiveParents p(root);\n")
+
     def test_sleeps(self):
         for code in ("std::this_thread::sleep_for(x);", "usleep(1);", "sleep(1);", "::sleep (1);"):
             self.refuses(rules.sleeps, "agent/a.cpp", code + "\n")

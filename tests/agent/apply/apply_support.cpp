@@ -6,6 +6,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "agent/plan/hook_steps.h"
+
 namespace rollback {
 
 Result<UnitInfo> FakeServices::unit(const std::string& name, Duration) {
@@ -87,6 +89,11 @@ Result<ProgramOutcome> NoPrograms::run(const ProgramRequest& request) {
   if (const auto found = prints.find(request.argv.front()); found != prints.end())
     return ProgramOutcome{0, found->second + "\n", false};
   return fail(ErrorCode::kNotFound, "no program " + request.argv.front());
+}
+
+Result<ProgramOutcome> NoPrograms::change(ProgramRequest request) {
+  changed.push_back(command_text(request.argv));
+  return makes ? makes(request) : run(request);
 }
 
 class KeepingSink::Writer final : public ContentWriter {

@@ -47,11 +47,14 @@ class FakeServices final : public ServiceManager {
 
 // Programs are not run in these tests; those named here print a line, and `acts` may stand for
 // more.
-class NoPrograms final : public ProgramRunner {
+class NoPrograms final : public ChangeRunner {
  public:
   std::map<std::string, std::string> prints;  // by argv[0]
   std::function<std::optional<Result<ProgramOutcome>>(const ProgramRequest&)> acts;
+  std::function<Result<ProgramOutcome>(const ProgramRequest&)> makes;  // a change, if it is set
+  std::vector<std::string> changed;                                    // command lines
   Result<ProgramOutcome> run(const ProgramRequest& request) override;
+  Result<ProgramOutcome> change(ProgramRequest request) override;
 };
 
 // Keeps contents in memory.

@@ -37,6 +37,7 @@ class ComposeHostTest : public RollbackTest {
     programs_.acts = [this](const ProgramRequest& request) {
       return std::optional<Result<ProgramOutcome>>(runner_.run(request));
     };
+    programs_.makes = [this](const ProgramRequest& request) { return runner_.change(request); };
     make_image("queue:3");
     make_image("queue:4");
     ResourceSpec spec;

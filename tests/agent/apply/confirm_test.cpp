@@ -35,7 +35,7 @@ class ConfirmTest : public RollbackTest {
   // As at a start of the agent in that boot, after what rollback-recover does there.
   RunRecord start_again(const std::string& boot) {
     restart_agent(boot);
-    EXPECT_TRUE(recover_files(root_, state_, boot));
+    EXPECT_TRUE(recover_files(LiveFiles(root_), state_, boot));
     const auto record = engine_->finish_interrupted(watcher_);
     EXPECT_TRUE(record) << record.error().message;
     if (!record || !*record) return {};
@@ -220,7 +220,7 @@ TEST_F(ConfirmTest, IsTakenBackAtTheSecondReboot) {
   watcher_.dies_while_waiting = false;
   expect_one();
   // Before anything starts in the third boot.
-  const auto recovered = recover_files(root_, state_, "boot 3");
+  const auto recovered = recover_files(LiveFiles(root_), state_, "boot 3");
   ASSERT_TRUE(recovered);
   EXPECT_EQ(recovered->decision, Recovery::Decision::kUndone);
   expect_two();

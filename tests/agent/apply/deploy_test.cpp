@@ -21,10 +21,7 @@ class DeployTest : public RollbackTest {
 
   void restart_deploys(const std::string& boot) {
     restart_agent(boot);
-    deploys_ = std::make_unique<DeployEngine>(
-        RunDeps{root_, state_, options_, resources_, *snapshots_, *blobs_, *runs_, readers_,
-                services_, programs_, prober_, clock_, random_, boot},
-        *engine_, scopes_);
+    deploys_ = std::make_unique<DeployEngine>(deps(boot), live(), *engine_, scopes_);
     const auto resumed = deploys_->resume();
     if (!resumed) throw std::runtime_error(resumed.error().message);
   }
@@ -256,7 +253,7 @@ TEST_F(DeployTest, EndsTheSameWhenTheAgentDiesMeanwhile) {
       EXPECT_THROW((void)deploys_->end({false, code, ""}, watcher_), std::runtime_error);
       watcher_.crash_at.reset();
       restart_deploys("boot 1");
-      const auto recovered = recover_files(root_, state_);
+      const auto recovered = recover_files(LiveFiles(root_), state_);
       ASSERT_TRUE(recovered) << recovered.error().message;
       ASSERT_TRUE(engine_->finish_interrupted(watcher_));
       const auto over = deploys_->overdue();

@@ -109,12 +109,14 @@ class RollbackTest : public ::testing::Test {
 
   void restart_agent(const std::string& boot = "boot 1") {
     engine_.reset();
-    engine_ = std::make_unique<RollbackEngine>(deps(boot));
+    engine_ = std::make_unique<RollbackEngine>(deps(boot), live());
   }
   RunDeps deps(const std::string& boot = "boot 1") {
     return {root_,    state_,    options_,  resources_, *snapshots_, *blobs_, *runs_,
             readers_, services_, programs_, prober_,    clock_,      random_, boot};
   }
+
+  Live live() { return {LiveFiles(root_), services_, programs_}; }
 
   HostState capture_now() {
     StoringSink sink(*blobs_, *snapshots_, clock_.wall());

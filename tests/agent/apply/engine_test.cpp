@@ -203,7 +203,7 @@ TEST_P(CrashedRollback, IsTakenBackWithItsUnits) {
   EXPECT_THROW((void)roll_back("v1.0.0"), std::runtime_error);
   watcher_.crash_at.reset();
   restart_agent();
-  ASSERT_TRUE(recover_files(root_, state_));
+  ASSERT_TRUE(recover_files(LiveFiles(root_), state_));
   expect_two();
   const auto record = engine_->finish_interrupted(watcher_);
   ASSERT_TRUE(record && *record) << record.error().message;

@@ -93,7 +93,7 @@ class Scene {
     ROLLBACK_ASSIGN(const Digest now, fingerprint(root, origin_));
     if (now != intent.fingerprint) return fail(ErrorCode::kConflict, "managed files changed");
     ROLLBACK_TRY(journal.append(JournalPhase{RunPhase::kCommitting, {}}));
-    ROLLBACK_TRY(commit_files(root, stages, intent.files, policy_));
+    ROLLBACK_TRY(commit_files(LiveFiles(root), stages, intent.files, policy_));
     return journal;
   }
 
@@ -106,7 +106,7 @@ class Scene {
     auto journal = Journal::reopen(state);
     if (journal) (void)journal->append(JournalPhase{RunPhase::kUndoing, {}});
     const auto stages = StageSet::of_journal(root, found->begin.stages);
-    const auto undone = undo_files(root, stages, found->intent->files, policy_);
+    const auto undone = undo_files(LiveFiles(root), stages, found->intent->files, policy_);
     if (journal) (void)journal->append(JournalFilesUndone{undone.differs});
     if (undone.differs.empty()) return {};
     return fail(ErrorCode::kIo, undone.differs.front());
@@ -136,7 +136,7 @@ class Scene {
   Result<Recovery> recover(Syscalls& calls) const {
     ROLLBACK_ASSIGN(const Directory root, Directory::open_root(calls, host_.path()));
     ROLLBACK_ASSIGN(const Directory state, root.open_directory("state"));
-    return recover_files(root, state);
+    return recover_files(LiveFiles(root), state);
   }
 
   void lose_contents() { lost_ = true; }  // of the target

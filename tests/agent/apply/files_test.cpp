@@ -26,7 +26,7 @@ TEST(Commit, TurnsRandomTreesIntoOthersAndBack) {
     ASSERT_TRUE(journal && *journal);
     const auto stages = StageSet::of_journal(root, (*journal)->begin.stages);
     for (int turn = 0; turn < 2; ++turn) {  // the second finds nothing to do
-      const auto undone = undo_files(root, stages, (*journal)->intent->files);
+      const auto undone = undo_files(LiveFiles(root), stages, (*journal)->intent->files);
       EXPECT_TRUE(undone.differs.empty()) << undone.differs.front();
       EXPECT_EQ(undone.reversed == 0, turn == 1);
       EXPECT_EQ(scene.live(), scene.origin());
@@ -45,10 +45,10 @@ TEST(Undo, KeepsWhatSomebodyElsePutThereOutOfTheWay) {
   const auto root = scene.host().open(scene.kernel());
   const auto journal = Journal::find(*root.open_directory("state"));
   const auto stages = StageSet::of_journal(root, (*journal)->begin.stages);
-  const auto undone = undo_files(root, stages, (*journal)->intent->files);
+  const auto undone = undo_files(LiveFiles(root), stages, (*journal)->intent->files);
   EXPECT_TRUE(undone.differs.empty());
   EXPECT_EQ(scene.live(), scene.origin());
-  EXPECT_EQ(undo_files(root, stages, (*journal)->intent->files).reversed, 0U);
+  EXPECT_EQ(undo_files(LiveFiles(root), stages, (*journal)->intent->files).reversed, 0U);
   EXPECT_EQ(scene.live(), scene.origin());
 }
 

@@ -205,7 +205,7 @@ TEST_F(JournalTest, OfARunThatNeverBeganIsRemovedByRecovery) {
   const std::string header("rollback-journal\3\0\0\0", 20);
   for (const std::string& torn : {std::string(), std::string("rollback-jour"), header}) {
     directory_.write("journal", torn);
-    const auto recovered = recover_files(state_, state_);
+    const auto recovered = recover_files(LiveFiles(state_), state_);
     ASSERT_TRUE(recovered) << recovered.error().message;
     EXPECT_EQ(recovered->decision, Recovery::Decision::kNothing);
     EXPECT_FALSE(std::filesystem::exists(directory_.path() / "journal")) << "'" << torn << "'";

@@ -176,7 +176,7 @@ TEST(Durable, AnUndoThatDidNotReachTheDiskSaysSo) {
   const auto journal = Journal::find(*root.open_directory("state"));
   ASSERT_TRUE(journal && *journal);
   const auto stages = StageSet::of_journal(root, (*journal)->begin.stages);
-  const auto undone = undo_files(root, stages, (*journal)->intent->files, kAtOnce);
+  const auto undone = undo_files(LiveFiles(root), stages, (*journal)->intent->files, kAtOnce);
   ASSERT_EQ(undone.differs.size(), 1U);
   EXPECT_THAT(undone.differs.front(), ::testing::StartsWith("not safely on disk"));
   EXPECT_EQ(scene.live(), scene.origin());

@@ -125,12 +125,13 @@ TEST_F(TransientUnitTest, SaysWhenABindSourceIsMissing) {
   EXPECT_THAT(outcome.error().message, HasSubstr("226")) << outcome.error().message;
 }
 
-TEST_F(TransientUnitTest, TheRootIsReadOnlyUnlessAskedOtherwise) {
-  ProgramRequest request = program({"/usr/bin/touch", "/etc/rollback-test-touched"});
+TEST_F(TransientUnitTest, TheRootIsReadOnlyExceptForAChange) {
+  const ProgramRequest request = program({"/usr/bin/touch", "/etc/rollback-test-touched"});
   EXPECT_NE(run_program(request).exit_code, 0);
   EXPECT_FALSE(fs::exists("/etc/rollback-test-touched"));
-  request.read_only_root = false;
-  EXPECT_EQ(run_program(request).exit_code, 0);
+  const auto changed = runner_.change(request);
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_EQ(changed->exit_code, 0);
   EXPECT_TRUE(fs::remove("/etc/rollback-test-touched"));
 }
 
@@ -185,18 +186,21 @@ TEST_F(TransientUnitTest, WorksOverThePrivateSocket) {
 TEST_F(TransientUnitTest, ACheckWhoseBusGoesAwayRunsAgainAndAChangeDoesNot) {
   const std::string runs = "/run/rollback-test-runs";
   const auto stop = "systemctl stop dbus.socket dbus.service";
-  const auto with_bus = [&](const ProgramRequest& request) {
+  const auto with_bus = [&](const auto& use) {
     EXPECT_EQ(run({"/usr/bin/systemctl", "start", "dbus.socket", "dbus.service"}), "");
     TransientUnitRunner on_bus(clock_, random_, {"", "unix:path=/nonexistent/private"});
     EXPECT_TRUE(eventually([&] { return on_bus.run(program({"/bin/true"})).has_value(); }));
-    return TransientUnitRunner(clock_, random_).run(request);  // remembers no dead bus
+    TransientUnitRunner fresh(clock_, random_);  // remembers no dead bus
+    return use(fresh);
   };
-  const auto checked = with_bus(program({"/bin/sh", "-c", stop + std::string("; echo checked")}));
+  const auto checked = with_bus([&](auto& runner) {
+    return runner.run(program({"/bin/sh", "-c", stop + std::string("; echo checked")}));
+  });
   ASSERT_TRUE(checked) << checked.error().message;
   EXPECT_EQ(checked->output, "checked\n");
-  ProgramRequest change = program({"/bin/sh", "-c", "echo run >> " + runs + "; " + stop});
-  change.read_only_root = false;
-  EXPECT_FALSE(with_bus(change));
+  EXPECT_FALSE(with_bus([&](auto& runner) {
+    return runner.change(program({"/bin/sh", "-c", "echo run >> " + runs + "; " + stop}));
+  }));
   EXPECT_EQ(run({"/bin/cat", runs}), "run\n");
   EXPECT_EQ(run({"/usr/bin/systemctl", "start", "dbus.socket", "dbus.service"}), "");
   fs::remove(runs);

@@ -25,7 +25,7 @@ class ComposeEngineTest : public ::testing::Test {
   ComposeEngine engine() { return {host_.root, host_.programs}; }
   std::vector<std::string> up_argv() {
     EXPECT_TRUE(engine().up("/srv/queue", "", {"web"}, std::chrono::seconds(9)));
-    return host_.programs.requests.back().argv;
+    return host_.programs.changes.back().argv;
   }
   TestHost host_;
 };
@@ -65,7 +65,7 @@ TEST_F(ComposeEngineTest, OfThePluginFindsItsFilesAsItDoes) {
               ElementsAre("/usr/bin/docker", "compose", "--project-directory", "/srv/queue", "-f",
                           "/srv/queue/compose.yml", "-f", "/srv/queue/docker-compose.override.yaml",
                           "up", "-d", "--remove-orphans", "--no-build", "--pull", "never", "web"));
-  EXPECT_EQ(host_.programs.requests.back().deadline, std::chrono::seconds(9));
+  EXPECT_EQ(host_.programs.changes.back().deadline, std::chrono::seconds(9));
 }
 
 TEST_F(ComposeEngineTest, OfTheFirstGenerationPrefersTheOlderNames) {

@@ -41,13 +41,18 @@ class SaidServices final : public ServiceManager {
   }
 };
 
-class SaidPrograms final : public ProgramRunner {
+class SaidPrograms final : public ChangeRunner {
  public:
   ProgramOutcome outcome;
-  std::vector<ProgramRequest> requests;
+  std::vector<ProgramRequest> requests;  // those that ask
+  std::vector<ProgramRequest> changes;
 
   Result<ProgramOutcome> run(const ProgramRequest& request) override {
     requests.push_back(request);
+    return outcome;
+  }
+  Result<ProgramOutcome> change(ProgramRequest request) override {
+    changes.push_back(std::move(request));
     return outcome;
   }
 };

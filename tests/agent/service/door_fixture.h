@@ -73,13 +73,11 @@ class DoorTest : public ::testing::Test {
   }
 
   RollbackEngine* engine_() {
-    engine_object_ = std::make_unique<RollbackEngine>(
-        RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
-                programs_, prober_, clock_, random_});
-    deploys_ = std::make_unique<DeployEngine>(
-        RunDeps{root_, state_, options_, resources_, snapshots_, blobs_, runs_, readers_, services_,
-                programs_, prober_, clock_, random_},
-        *engine_object_, scopes_);
+    const RunDeps deps{root_,    state_,    options_,  resources_, snapshots_, blobs_, runs_,
+                       readers_, services_, programs_, prober_,    clock_,     random_};
+    const Live live{LiveFiles(root_), services_, programs_};
+    engine_object_ = std::make_unique<RollbackEngine>(deps, live);
+    deploys_ = std::make_unique<DeployEngine>(deps, live, *engine_object_, scopes_);
     return engine_object_.get();
   }
 

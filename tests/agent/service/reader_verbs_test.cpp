@@ -234,7 +234,7 @@ TEST_F(ReaderVerbs, DiffReadsNoContentsAfterItsTime) {
   const RunDeps& deps = host_->deps;
   Host host{host_->identity,
             {deps.root, deps.state, deps.options, deps.resources, deps.snapshots, deps.blobs,
-             deps.runs, deps.readers, deps.services, deps.programs, deps.prober, slow, deps.random},
+             deps.runs, deps.readers, deps.units, deps.programs, deps.prober, slow, deps.random},
             host_->platform,
             host_->engine,
             host_->deploys,
