@@ -113,9 +113,9 @@ class Finish {
                           : Status(Failure(confirmed.error()));
     if (kept) return confirm();
     log_.finding(kept.error().message);
+    (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     say_undoing(&journal, stages_, deps_.clock.wall());
     log_.enter(RunPhase::kUndoing, "taking the host back to where it was");
-    (void)give_up_ballast(deps_.state);  // a directory that comes back needs room, too
     traffic_.drain_for_undo();
     stop_for_undo(*content_.intent, live_, log_);
     const auto files = undo_files(live_.files, stages_, content_.intent->files);

@@ -73,6 +73,30 @@ TEST_F(FullDiskTest, GoesBackToItsOriginOnWhatWasHeldBack) {
   EXPECT_EQ(known->outcome, RunOutcome::kInconsistent);
 }
 
+TEST_F(FullDiskTest, OneThatNobodyConfirmsGoesBackOnWhatWasHeldBack) {
+  ASSERT_EQ(engine_->hold_room(), "");
+  auto asked = order("v1.0.0");
+  asked.confirm = std::chrono::minutes(2);
+  const auto prepared = engine_->prepare(asked, watcher_);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  watcher_.dies_while_waiting = true;
+  EXPECT_THROW((void)engine_->commit(asked.run, prepared->plan_digest, watcher_),
+               std::runtime_error);
+  watcher_.dies_while_waiting = false;
+  ASSERT_TRUE(has_ballast(state_));
+  fill();
+  restart_agent();
+  bool told_with_room = false;  // that it goes back
+  watcher_.hear = [&](const RunEvent& event) {
+    if (event.phase == RunPhase::kUndoing && !told_with_room) told_with_room = !has_ballast(state_);
+  };
+  const auto record = engine_->finish_interrupted(watcher_);
+  ASSERT_TRUE(record && *record) << record.error().message;
+  EXPECT_EQ((*record)->outcome, RunOutcome::kRestored);
+  EXPECT_TRUE(told_with_room);
+  expect_two();
+}
+
 TEST_F(FullDiskTest, WithoutWhatIsHeldBackIsRefusedByName) {
   fill();
   const auto error = refused("v1.0.0");
