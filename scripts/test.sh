@@ -37,4 +37,5 @@ if [ "${ROLLBACK_NIGHTLY:-}" = 1 ]; then
   timed "build the proofs (release)" cmake --build --preset nightly --target tests/proof/all tests/power/all
 fi
 timed "build the packages (release)" scripts/package.sh build/packages
+timed "build the benchmarks" cmake --build --preset release --target bench/all
 exec python3 -B scripts/run_suites.py "${word[@]}"
