@@ -28,7 +28,7 @@ Result<CoordinatorOptions> load_options(const Directory& root, const std::string
   return CoordinatorOptions::parse(text, path);
 }
 
-Status run_loop(Coordinator& coordinator, const Clock& clock) {
+Status run_loop(Coordinator& coordinator, const RocksStateStore& store, const Clock& clock) {
   BootTime next{};
   while (!stop_asked()) {
     ROLLBACK_TRY(coordinator.turn(kTurn));
@@ -36,6 +36,9 @@ Status run_loop(Coordinator& coordinator, const Clock& clock) {
     if (clock.boot() < next) continue;
     next = clock.boot() + std::chrono::seconds(1);
     notify_watchdog();
+    if (store.needs_new_start())
+      return fail(ErrorCode::kNoSpace,
+                  "the disk of the store was full and has room again: a new start uses it");
   }
   return {};
 }
@@ -64,7 +67,7 @@ Status serve(const Arguments& arguments) {
                options.fleet, coordinator->fleet().hosts.accepted().size(), ledger.epoch(),
                coordinator->agents().endpoint(), coordinator->enrolment().endpoint(),
                fingerprint(keys.public_key));
-  const Status ended = run_loop(*coordinator, clock);
+  const Status ended = run_loop(*coordinator, *store, clock);
   notify_stopping();
   return ended;
 }

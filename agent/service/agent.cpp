@@ -55,6 +55,9 @@ Status Agent::run() {
     ROLLBACK_TRY(deps_.poller.poll(kTurn));
     tick();
     deliver();
+    if (needs_new_start_)
+      return fail(ErrorCode::kNoSpace,
+                  "the disk of the store was full and has room again: a new start uses it");
   }
   return {};
 }
@@ -118,9 +121,11 @@ void Agent::tick() {
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;
     (void)deps_.host.health.ask(nullptr);
-    if (deps_.host.database.is_stopped() && !deps_.host.run_worker.current())
+    if (!deps_.host.run_worker.current()) {
+      needs_new_start_ = deps_.host.database.needs_new_start();
       (void)deps_.host.run_worker.post(
           {"going on after a full disk", kResuming, [this] { go_on_after_full_disk(deps_.host); }});
+    }
     say_refusals();
   }
 }

@@ -51,7 +51,8 @@ class Agent {
   BootTime asked_;  // when somebody last was there, or a run at work
   std::string link_state_;
   std::uint64_t refusals_said_ = 0;
-  std::set<ConnectionId> full_;  // clients for which long answers wait
+  bool needs_new_start_ = false;  // the store
+  std::set<ConnectionId> full_;   // clients for which long answers wait
 };
 
 }  // namespace rollback

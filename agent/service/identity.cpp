@@ -74,7 +74,8 @@ void finish_interrupted(Host& host) {
 }
 
 void go_on_after_full_disk(Host& host) {
-  if (host.database.resume()) finish_interrupted(host);
+  (void)host.database.resume();
+  if (host.database.take_resumed()) finish_interrupted(host);  // a write may have been first
 }
 
 }  // namespace rollback

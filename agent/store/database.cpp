@@ -238,6 +238,10 @@ bool Database::resume() {
   return inner_->tables->resume().has_value();
 }
 
+bool Database::take_resumed() noexcept { return takes_writes() && inner_->tables->take_resumed(); }
+
+bool Database::needs_new_start() const { return is_stopped() && inner_->tables->needs_new_start(); }
+
 void Database::rest() const {
   if (inner_->tables) inner_->tables->rest();
 }

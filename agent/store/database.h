@@ -98,6 +98,9 @@ class Database {
   [[nodiscard]] bool is_stopped() const noexcept;
   // After a full disk: goes on when there is room. True when it had been stopped and no longer is.
   bool resume();
+  // As Tables has them (core/store/tables.h).
+  bool take_resumed() noexcept;
+  [[nodiscard]] bool needs_new_start() const;
   // About how much a table holds, of keys and of stored bytes; zeros when that is not known.
   struct Extent {
     std::uint64_t keys = 0;

@@ -61,6 +61,8 @@ Result<std::optional<std::string>> RocksStateStore::get(std::string_view key) co
   return tables_->get(kState, key);
 }
 
+bool RocksStateStore::needs_new_start() const { return tables_->needs_new_start(); }
+
 Status RocksStateStore::scan(std::string_view prefix, const Visit& visit) const {
   return tables_->scan(kState, prefix, {}, visit);
 }

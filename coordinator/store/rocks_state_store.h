@@ -26,6 +26,8 @@ class RocksStateStore final : public StateStore {
                                const std::vector<StateChange>& changes) override;
   Result<std::optional<std::string>> get(std::string_view key) const override;
   Status scan(std::string_view prefix, const Visit& visit) const override;
+  // As Tables has it (core/store/tables.h).
+  [[nodiscard]] bool needs_new_start() const;
 
  private:
   RocksStateStore(std::unique_ptr<Tables> tables, std::uint64_t version);

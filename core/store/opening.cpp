@@ -81,6 +81,7 @@ Result<RocksHandle> open_rocks(const TablesSpec& spec, const Synced& synced) {
   auto options = database_options();
   ROLLBACK_ASSIGN(const auto families, all_tables(spec));
   RocksHandle handle;
+  options.listeners = {handle.log};
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, spec.path, families, &handle.tables, &db);
   if (status.IsCorruption()) {

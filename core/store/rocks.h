@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/store/tables.h"
+#include "core/store/write_stop.h"
 
 namespace rollback {
 
@@ -46,6 +47,7 @@ class RocksLock {
 // Handles point into the database and go before it.
 struct RocksHandle {
   std::unique_ptr<RocksLock> lock;  // of one that is only read: RocksDB takes none for that
+  std::shared_ptr<LogWatch> log = std::make_shared<LogWatch>();
   std::unique_ptr<rocksdb::DB> db;
   // In the order of TablesSpec::tables; nullptr for one that is not stored, when it is only read.
   std::vector<rocksdb::ColumnFamilyHandle*> tables;

@@ -38,12 +38,13 @@ struct Tables::Inner {
   std::atomic<bool> unlogged = false;          // set after the write, so that no flush misses it
   std::mutex flushing;
   std::optional<Error> only_read;  // why; constant
-  mutable std::mutex stopping;     // guards `stop`
-  std::optional<Error> stop;       // the write that failed: RocksDB takes none behind it
-  std::atomic<bool> stopped = false;
+  WriteStop stop;
 
   Inner(TablesSpec spec_in, Watermark synced_in, RocksHandle rocks_in)
-      : spec(std::move(spec_in)), synced(std::move(synced_in)), rocks(std::move(rocks_in)) {}
+      : spec(std::move(spec_in)),
+        synced(std::move(synced_in)),
+        rocks(std::move(rocks_in)),
+        stop(spec.path, spec.room) {}
 
   // What did not go through the log is on the device afterwards, also when another thread's flush
   // had begun with it.
@@ -53,25 +54,7 @@ struct Tables::Inner {
     const auto status = rocks.db->Flush({}, rocks.tables);
     if (status.ok()) return {};
     unlogged = true;
-    return stop_writing(rocks_error(status, "write to the store " + spec.path));
-  }
-  Failure stop_writing(Error error) {
-    const std::lock_guard lock(stopping);
-    stop = error;
-    stopped = true;
-    return Failure(std::move(error));
-  }
-  // Memory holds whatever the disk did not take, so it can be written again when there is room.
-  // After any other failure nobody knows what the disk holds: then only a new start reads it.
-  Status resume() {
-    const std::lock_guard lock(stopping);
-    if (!stop) return {};
-    if (stop->code != ErrorCode::kNoSpace) return Failure(*stop);
-    const auto status = rocks.db->Resume();
-    if (!status.ok()) return Failure(rocks_error(status, "write to the store " + spec.path));
-    stop.reset();
-    stopped = false;
-    return {};
+    return stop.stop(rocks_error(status, "write to the store " + spec.path));
   }
   [[nodiscard]] std::string where(std::size_t table) const {
     return fmt::format("the store {}, table {}", spec.path, spec.tables[table].name);
@@ -187,7 +170,6 @@ Result<bool> Tables::has(std::size_t table, std::string_view key) const {
 Status Tables::write(const std::vector<TableChange>& changes, Durability durability) {
   auto& rocks = inner_->rocks;
   if (inner_->only_read) return Failure(*inner_->only_read);
-  if (inner_->stopped) ROLLBACK_TRY(inner_->resume());
   rocksdb::WriteBatch batch(0, 0, 8, 0);  // 8 bytes per key guard it on its way to memory
   for (const auto& change : changes) {
     auto* table = rocks.tables[change.table];
@@ -196,6 +178,7 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
     if (!status.ok())
       return Failure(rocks_error(status, "prepare a write to " + inner_->spec.path));
   }
+  ROLLBACK_TRY(inner_->stop.admit(batch.GetDataSize(), *rocks.db, *rocks.log));
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
   if (options.sync) ROLLBACK_TRY(inner_->flush_unlogged());
@@ -205,7 +188,7 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
   const auto before = rocks.db->GetLatestSequenceNumber();
   const auto status = rocks.db->Write(options, &batch);
   if (!status.ok())
-    return inner_->stop_writing(rocks_error(status, "write to the store " + inner_->spec.path));
+    return inner_->stop.stop(rocks_error(status, "write to the store " + inner_->spec.path));
   if (options.disableWAL) inner_->unlogged = true;
   if (!options.sync) return {};
   inner_->logged_bulk = 0;
@@ -266,7 +249,7 @@ void Tables::rest() const {
   auto& rocks = inner_->rocks;
   std::uint64_t unflushed = 0;
   rocks.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
-  if (unflushed > kRestingBytes && !inner_->only_read && !inner_->stopped) {
+  if (unflushed > kRestingBytes && !inner_->only_read && !inner_->stop.is_stopped()) {
     rocksdb::FlushOptions options;
     options.wait = false;
     (void)rocks.db->Flush(options,
@@ -282,15 +265,16 @@ void Tables::rest() const {
 
 bool Tables::is_only_read() const noexcept { return inner_->only_read.has_value(); }
 
-bool Tables::is_stopped() const noexcept { return inner_->stopped; }
+bool Tables::is_stopped() const noexcept { return inner_->stop.is_stopped(); }
 
-Status Tables::resume() { return inner_->stopped ? inner_->resume() : Status(); }
+Status Tables::resume() { return inner_->stop.resume(*inner_->rocks.db, *inner_->rocks.log); }
+
+bool Tables::take_resumed() noexcept { return inner_->stop.take_resumed(); }
+
+bool Tables::needs_new_start() const { return inner_->stop.needs_new_start(*inner_->rocks.log); }
 
 std::optional<Error> Tables::stopped() const {
-  if (inner_->only_read) return inner_->only_read;
-  if (!inner_->stopped) return std::nullopt;
-  const std::lock_guard lock(inner_->stopping);
-  return inner_->stop;
+  return inner_->only_read ? inner_->only_read : inner_->stop.why();
 }
 
 Status Tables::scan_sizes(std::size_t table, std::string_view from,

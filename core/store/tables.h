@@ -30,6 +30,7 @@ struct TablesSpec {
   std::string path;               // absolute; its parent exists; made with mode 0700
   std::uint32_t format = 1;       // what this program writes and the newest it reads
   std::vector<TableSpec> tables;  // the first is named "default" and keeps the key "format" itself
+  std::uint64_t room = 1 << 20U;  // bytes of its disk that no write takes
 };
 
 // kSynced: this batch and every one before it, of any kind, are on the device.
@@ -94,11 +95,15 @@ class Tables {
   void rest() const;
 
   [[nodiscard]] bool is_only_read() const noexcept;
-  [[nodiscard]] bool is_stopped() const noexcept;  // a write failed
+  [[nodiscard]] bool is_stopped() const noexcept;  // a write failed, or there was no room for it
   // Why nothing is written at the moment; nullopt while writes are taken. Answers at once.
   [[nodiscard]] std::optional<Error> stopped() const;
   // Goes on after a full disk without waiting for the next write. May take as long as one.
   Status resume();
+  // True once after it has gone on, by this or by a write.
+  bool take_resumed() noexcept;
+  // There is room again, and it has to be opened anew to use it (core/store/write_stop.h).
+  [[nodiscard]] bool needs_new_start() const;
 
  private:
   Status claim_format();
