@@ -104,12 +104,13 @@ void Agent::tick() {
     deps_.log("coordinator: " + state);
   }
   const BootTime now = deps_.clock.boot();
+  const bool idle = !deps_.host.run_worker.current();  // before anything is posted here
   if (now >= next_second_) {
     next_second_ = now + std::chrono::seconds(1);
     // Not at every turn: systemd queues ten, and the next one blocks while it reloads.
     if (on_time()) deps_.feed_watchdog();
     socket_->drop_idle();
-    if (!deps_.host.run_worker.current())
+    if (idle)
       (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1), [this] {
                                           (void)deps_.host.engine.forget_expired();
                                           (void)deps_.host.engine.hold_room();
@@ -121,8 +122,10 @@ void Agent::tick() {
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;
     (void)deps_.host.health.ask(nullptr);
-    if (!deps_.host.run_worker.current()) {
-      needs_new_start_ = deps_.host.database.needs_new_start();
+    if (idle) {
+      needs_new_start_ = deps_.host.database.needs_new_start() && !deps_.host.hub.running() &&
+                         !deps_.host.query_worker.current() &&
+                         !deps_.host.transfer_worker.current();
       (void)deps_.host.run_worker.post(
           {"going on after a full disk", kResuming, [this] { go_on_after_full_disk(deps_.host); }});
     }

@@ -51,7 +51,7 @@ class Agent {
   BootTime asked_;  // when somebody last was there, or a run at work
   std::string link_state_;
   std::uint64_t refusals_said_ = 0;
-  bool needs_new_start_ = false;  // the store
+  bool needs_new_start_ = false;  // of the store after a full disk, and nothing is at work
   std::set<ConnectionId> full_;   // clients for which long answers wait
 };
 

@@ -226,7 +226,10 @@ std::string Database::damage() const {
 Status Database::readable() const { return inner_->readable(); }
 
 bool Database::takes_writes() const noexcept {
-  return inner_->tables && !inner_->tables->is_only_read();
+  if (!inner_->tables) return false;
+  if (!inner_->tables->is_only_read()) return true;
+  const auto why = inner_->tables->stopped();
+  return why && why->code == ErrorCode::kNoSpace;  // the disk was full when it was opened
 }
 
 bool Database::is_stopped() const noexcept {
@@ -240,7 +243,9 @@ bool Database::resume() {
 
 bool Database::take_resumed() noexcept { return takes_writes() && inner_->tables->take_resumed(); }
 
-bool Database::needs_new_start() const { return is_stopped() && inner_->tables->needs_new_start(); }
+bool Database::needs_new_start() const {
+  return inner_->tables && inner_->tables->needs_new_start();
+}
 
 void Database::rest() const {
   if (inner_->tables) inner_->tables->rest();

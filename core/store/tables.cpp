@@ -101,6 +101,7 @@ Failure newer_format(const TablesSpec& spec, std::uint32_t format) {
 Result<std::unique_ptr<Tables>> Tables::open(const TablesSpec& spec) {
   if (::mkdir(spec.path.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno(errno, "make the directory " + spec.path);
+  ROLLBACK_TRY(find_room_to_open(spec.path, spec.room));
   ROLLBACK_ASSIGN(auto synced, Watermark::open(spec.path));
   ROLLBACK_ASSIGN(auto rocks, open_rocks(spec, synced.value()));
   std::unique_ptr<Tables> tables(
@@ -178,10 +179,14 @@ Status Tables::write(const std::vector<TableChange>& changes, Durability durabil
     if (!status.ok())
       return Failure(rocks_error(status, "prepare a write to " + inner_->spec.path));
   }
-  ROLLBACK_TRY(inner_->stop.admit(batch.GetDataSize(), *rocks.db, *rocks.log));
+  const auto admit = [&] { return inner_->stop.admit(batch.GetDataSize(), *rocks.db, *rocks.log); };
+  ROLLBACK_TRY(admit());
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::kSynced;
-  if (options.sync) ROLLBACK_TRY(inner_->flush_unlogged());
+  if (options.sync) {
+    ROLLBACK_TRY(inner_->flush_unlogged());
+    ROLLBACK_TRY(admit());  // tables may have taken the room
+  }
   options.disableWAL = durability == Durability::kBulk &&
                        inner_->logged_bulk.fetch_add(batch.GetDataSize()) > kMaxLoggedBulk;
   // Whatever has a number now comes before this batch in the log, so it is durable with it.
@@ -271,7 +276,10 @@ Status Tables::resume() { return inner_->stop.resume(*inner_->rocks.db, *inner_-
 
 bool Tables::take_resumed() noexcept { return inner_->stop.take_resumed(); }
 
-bool Tables::needs_new_start() const { return inner_->stop.needs_new_start(*inner_->rocks.log); }
+bool Tables::needs_new_start() const {
+  if (!inner_->only_read) return inner_->stop.needs_new_start(*inner_->rocks.log);
+  return inner_->only_read->code == ErrorCode::kNoSpace && inner_->stop.has_room_to_open();
+}
 
 std::optional<Error> Tables::stopped() const {
   return inner_->only_read ? inner_->only_read : inner_->stop.why();

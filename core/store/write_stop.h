@@ -3,8 +3,9 @@
 //
 // RocksDB 7.8 does not survive a full disk that its log meets: it keeps the error with the log's
 // file, and a resumed store aborts or refuses when it goes on with that (facebook/rocksdb#11643).
-// So room is looked for before each write. Where somebody else takes it in between only a new start
-// helps. Thread-safe.
+// So room is looked for before each write. Where it is taken in between, by somebody else or by
+// tables that are written out, only a new start helps; and opening on a full disk aborts, too.
+// Thread-safe.
 #pragma once
 
 #include <rocksdb/db.h>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/result.h"
 
@@ -36,6 +38,10 @@ class LogWatch final : public rocksdb::EventListener {
   std::atomic<bool> failed_ = false;
 };
 
+// Opening writes out what the log of the store `path` holds. kNoSpace where that would not leave
+// `room` bytes; a new store has no log.
+Status find_room_to_open(const std::string& path, std::uint64_t room);
+
 class WriteStop {
  public:
   // `room`: bytes that stay free on the file system of `path`.
@@ -46,23 +52,28 @@ class WriteStop {
   // RocksDB failed. Returns the error.
   Failure stop(Error error);
   // Memory holds whatever the disk did not take of tables, so it can be written again when there is
-  // room. After any other failure nobody knows what the disk holds.
+  // room, which is four times what a write leaves: not every file that goes starts it again. After
+  // any other failure nobody knows what the disk holds.
   Status resume(rocksdb::DB& db, const LogWatch& log);
 
   [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
   [[nodiscard]] std::optional<Error> why() const;
-  // True once after it has gone on.
+  // True once after it has gone on, unless it has stopped again.
   bool take_resumed() noexcept { return resumed_.exchange(false); }
+  // resume() cannot help, and there is room to open.
   [[nodiscard]] bool needs_new_start(const LogWatch& log) const;
+  [[nodiscard]] bool has_room_to_open() const;
 
  private:
-  [[nodiscard]] Status find_room(std::uint64_t bytes) const;
+  void note(Error error);
 
   const std::string path_;
   const std::uint64_t room_;
-  mutable std::mutex mutex_;  // guards why_ and failed_
+  std::mutex resuming_;       // one at a time; why() does not wait for it
+  mutable std::mutex mutex_;  // guards what follows
   std::optional<Error> why_;
-  bool failed_ = false;  // RocksDB, not only the look for room
+  std::uint64_t stops_ = 0;
+  bool beyond_resuming_ = false;
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> resumed_ = false;
 };
