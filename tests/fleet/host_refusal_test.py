@@ -122,15 +122,27 @@ class Refusal(unittest.TestCase):
         checked = self.host.ask("config", "check")
         self.assertIn("no room is held back", str(checked))
 
-    def test_a_full_state_directory_with_room_held_back_is_no_obstacle(self):
+    def go_back_on_a_full_disk(self, *before):
+        """`before`: a command between the disk that fills and the rollback."""
         state = self.mount_state("240m")
         wait_for("the ballast", self.host.inside(f"{state}/ballast").exists)
         self.fill(state)
+        if before:
+            self.host.run(*before)
         done = self.host.ask("rollback", "--to", "v2.4.1", "-y")
         self.assertEqual(done.code, 0, done)
         self.assertEqual(differences(self.host.good, self.host.managed()), [])
         self.host.run("rm", f"{state}/filler")
         wait_for("the ballast again", self.host.inside(f"{state}/ballast").exists)
+        record = self.host.must("run", "show", done.items[0]["run"]).of("run")[0]
+        self.assertEqual(record["outcome"], "succeeded", record)
+        self.assertEqual(self.host.leftovers(), [])
+
+    def test_a_full_state_directory_with_room_held_back_is_no_obstacle(self):
+        self.go_back_on_a_full_disk()
+
+    def test_an_agent_that_started_on_a_full_disk_is_none(self):
+        self.go_back_on_a_full_disk("systemctl", "restart", "rollback-agent.service")
 
     def test_a_file_system_that_was_made_read_only(self):
         self.mount_opt("size=200m")
