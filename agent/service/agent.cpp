@@ -104,30 +104,30 @@ void Agent::tick() {
     deps_.log("coordinator: " + state);
   }
   const BootTime now = deps_.clock.boot();
-  const bool idle = !deps_.host.run_worker.current();  // before anything is posted here
+  Host& host = deps_.host;                       // of the jobs, which may outlive this object
+  const bool idle = !host.run_worker.current();  // before anything is posted here
   if (now >= next_second_) {
     next_second_ = now + std::chrono::seconds(1);
     // Not at every turn: systemd queues ten, and the next one blocks while it reloads.
     if (on_time()) deps_.feed_watchdog();
     socket_->drop_idle();
     if (idle)
-      (void)deps_.host.run_worker.post({"ending expired leases", std::chrono::minutes(1), [this] {
-                                          (void)deps_.host.engine.forget_expired();
-                                          (void)deps_.host.engine.hold_room();
-                                        }});
-    if (deps_.host.deploys.open() && !deps_.host.hub.running())
-      (void)deps_.host.run_worker.post(
-          {"looking after a deploy", kResuming, [this] { look_after_deploy(deps_.host); }});
+      (void)host.run_worker.post({"ending expired leases", std::chrono::minutes(1), [&host] {
+                                    (void)host.engine.forget_expired();
+                                    (void)host.engine.hold_room();
+                                  }});
+    if (host.deploys.open() && !host.hub.running())
+      (void)host.run_worker.post(
+          {"looking after a deploy", kResuming, [&host] { look_after_deploy(host); }});
   }
   if (now >= next_health_) {
     next_health_ = now + kHealthEvery;
-    (void)deps_.host.health.ask(nullptr);
+    (void)host.health.ask(nullptr);
     if (idle) {
-      needs_new_start_ = deps_.host.database.needs_new_start() && !deps_.host.hub.running() &&
-                         !deps_.host.query_worker.current() &&
-                         !deps_.host.transfer_worker.current();
-      (void)deps_.host.run_worker.post(
-          {"going on after a full disk", kResuming, [this] { go_on_after_full_disk(deps_.host); }});
+      needs_new_start_ = host.database.needs_new_start() && !host.hub.running() &&
+                         !host.query_worker.current() && !host.transfer_worker.current();
+      (void)host.run_worker.post(
+          {"going on after a full disk", kResuming, [&host] { go_on_after_full_disk(host); }});
     }
     say_refusals();
   }

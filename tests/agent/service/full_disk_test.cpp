@@ -44,6 +44,7 @@ class FullDiskLoop : public DoorTest {
     stopping_ = true;
     poller_.wake();
     loop_.join();
+    mounted_.reset();  // whoever still has it open keeps it
   }
   // Once a second, when the watchdog is fed.
   bool soon(const std::function<bool()>& is_so) {
