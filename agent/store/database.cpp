@@ -88,6 +88,8 @@ Result<std::unique_ptr<Database>> Database::open_or_degrade(const std::string& p
       spec_of(path),
       Error{why.code, "the store takes nothing new and is only read: " + why.message});
   if (!left && left.error().code == ErrorCode::kBusy) return Failure(left.error());
+  // Nothing to work with, and a new start finds out when there is room.
+  if (!left && why.code == ErrorCode::kNoSpace) return Failure(why);
   auto inner = std::make_unique<Inner>(path, left ? *std::move(left) : nullptr);
   if (inner->tables)
     inner->load_damage();

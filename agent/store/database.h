@@ -45,8 +45,9 @@ class Database {
   // deletes.
   static Result<std::unique_ptr<Database>> open(const std::string& path);
   // For the agent, which stays up whatever is wrong: a store that open() refuses is read as far as
-  // that goes, or else every call below answers with the reason. Only kBusy is an error: another
-  // agent is at work. Never repairs, resets or deletes.
+  // that goes, or else every call below answers with the reason. Errors are kBusy, another agent is
+  // at work, and kNoSpace of one that cannot be read either: a new start finds out when there is
+  // room. Never repairs, resets or deletes.
   static Result<std::unique_ptr<Database>> open_or_degrade(const std::string& path);
   ~Database();
   Database(const Database&) = delete;
@@ -92,7 +93,7 @@ class Database {
   // Why nothing at all can be read.
   [[nodiscard]] Status readable() const;
   // False for a store that is damaged so that nothing will be written until it is opened anew. One
-  // that a full disk has stopped is not such a store.
+  // that a full disk has stopped, or that was opened on one, is not such a store.
   [[nodiscard]] bool takes_writes() const noexcept;
   // A write failed, by a full disk or another error of it. Answers at once.
   [[nodiscard]] bool is_stopped() const noexcept;

@@ -14,12 +14,20 @@ namespace rollback {
 
 namespace {
 
-constexpr std::uint64_t kGoOn = 4;  // times the room that writes leave
+constexpr std::uint64_t kGoOn = 4;    // times the room that writes leave
+constexpr std::uint64_t kFiles = 64;  // that RocksDB may make at once: a log and a few per table
 
 Status find_room(const std::string& what, const std::string& path, std::uint64_t bytes) {
   struct statvfs space {};
   if (::statvfs(path.c_str(), &space) != 0) return {};  // RocksDB finds out
   const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
+  // Zero in all where a file system does not count them.
+  if (space.f_files != 0 && space.f_favail < kFiles)
+    return fail(
+        ErrorCode::kNoSpace,
+        fmt::format("{} the store {}: its disk has {} inodes left and {} are needed; remove "
+                    "files there",
+                    what, path, space.f_favail, kFiles));
   if (free >= bytes) return {};
   return fail(ErrorCode::kNoSpace,
               fmt::format("{} the store {}: its disk is full: {} KiB are free and {} are needed; "

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A store whose disk is full, and what becomes of it when there is room again.
-#include <fcntl.h>
+#include "tests/support/full_disk.h"
+
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "agent/store/database.h"
-#include "core/descriptor.h"
 #include "core/store/tables.h"
 #include "tests/support/mounted.h"
 #include "tests/support/temp_directory.h"
@@ -23,20 +23,9 @@ using testing::HasSubstr;
 const std::string kPage(4096, 'x');
 constexpr std::size_t kLarge = 64 << 20U;
 
-// The store is on a file system of its own. Full is: not one byte more.
+// The store is on a file system of its own.
 class FullStoreTest : public testing::Test {
  protected:
-  // Leaves `left` bytes, in whole pages.
-  void fill(std::size_t left = 0) {
-    const Descriptor file(
-        ::open((mount_ / "filler").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    off_t at = 0;
-    for (off_t piece = 16 << 20; piece >= 4096; piece /= 2)
-      while (::fallocate(file.get(), 0, at, piece) == 0) at += piece;
-    ASSERT_EQ(::ftruncate(file.get(), at - static_cast<off_t>(left)), 0);
-  }
-  void make_room() const { fs::remove(mount_ / "filler"); }
-
   TempDirectory directory_;
   const fs::path mount_ = directory_.path() / "disk";
   const bool made_ = fs::create_directory(mount_);
@@ -53,7 +42,7 @@ TEST_F(FullStoreTest, TakesNothingAndGoesOnByItselfWhenThereIsRoom) {
   for (int round = 0; round < 20; ++round) {
     const auto key = std::to_string(round);
     ASSERT_TRUE(put(key));
-    fill();
+    fill_disk(mount_);
     for (int tries = 0; tries < 3; ++tries) {
       const auto full = put("full");
       ASSERT_FALSE(full);
@@ -63,7 +52,7 @@ TEST_F(FullStoreTest, TakesNothingAndGoesOnByItselfWhenThereIsRoom) {
     EXPECT_FALSE((*database)->resume());
     EXPECT_THAT((*database)->damage(), HasSubstr(path_.string()));
     EXPECT_EQ((*database)->get(Table::kRuns, key).value(), kPage);
-    make_room();
+    make_room(mount_);
     EXPECT_TRUE(round % 2 == 0 || (*database)->resume());
     const auto again = put("again" + key);
     ASSERT_TRUE(again) << again.error().message;
@@ -78,6 +67,36 @@ TEST_F(FullStoreTest, TakesNothingAndGoesOnByItselfWhenThereIsRoom) {
   EXPECT_EQ((*database)->get(Table::kRuns, "full").value(), std::nullopt);
 }
 
+TEST_F(FullStoreTest, NeedsFilesAsWellAsBytes) {
+  const fs::path few = directory_.path() / "few";
+  fs::create_directory(few);
+  const Mounted mounted{few, Mounted::Tmpfs{"size=160m,nr_inodes=200"}};
+  auto database = Database::open_or_degrade(few / "store");
+  ASSERT_TRUE(database) << database.error().message;
+  ASSERT_TRUE((*database)->put(Table::kRuns, "a", "a", Durability::kSynced));
+  int files = 0;
+  while (std::ofstream(few / std::to_string(files)).good()) ++files;
+  EXPECT_EQ((*database)->put(Table::kRuns, "b", "b", Durability::kSynced).error().code,
+            ErrorCode::kNoSpace);
+  database->reset();
+  database = Database::open_or_degrade(few / "store");
+  ASSERT_TRUE(database) << database.error().message;
+  EXPECT_EQ((*database)->get(Table::kRuns, "a").value(), "a");
+  EXPECT_FALSE((*database)->needs_new_start());  // else it would be started again and again
+  for (int at = 0; at < files; ++at) fs::remove(few / std::to_string(at));
+  EXPECT_TRUE((*database)->needs_new_start());
+}
+
+// Nothing can be read either: whoever starts the program tries again.
+TEST_F(FullStoreTest, ThatDoesNotExistYetIsNotOpened) {
+  fill_disk(mount_);
+  const auto none = Database::open_or_degrade(path_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kNoSpace) << none.error().message;
+  make_room(mount_);
+  EXPECT_TRUE(Database::open_or_degrade(path_));
+}
+
 // Somebody takes the last page between the look for room and the write.
 TEST_F(FullStoreTest, WhoseLogMeetsTheFullDiskHasToBeOpenedAnew) {
   TablesSpec spec{path_, 1, {{"default"}}};
@@ -90,12 +109,12 @@ TEST_F(FullStoreTest, WhoseLogMeetsTheFullDiskHasToBeOpenedAnew) {
     };
     ASSERT_TRUE(put("before", kPage, Durability::kSynced));
     ASSERT_TRUE(put("unlogged", kPage, Durability::kBulk));
-    fill(kLarge);
+    fill_disk(mount_, off_t{kLarge});
     // The batch would fit; what the log adds to each 32 KiB of it does not.
     const auto full = put("full", std::string(kLarge - 100, 'x'), durability);
     ASSERT_FALSE(full);
     EXPECT_EQ(full.error().code, ErrorCode::kNoSpace) << full.error().message;
-    make_room();
+    make_room(mount_);
     EXPECT_TRUE((*tables)->needs_new_start());
     EXPECT_FALSE((*tables)->resume());
     EXPECT_FALSE(put("refused", "more", Durability::kSynced));
@@ -116,7 +135,7 @@ TEST_F(FullStoreTest, WhoseTablesMeetTheFullDiskGoesOn) {
   ASSERT_TRUE(tables) << tables.error().message;
   std::mt19937 random(1);
   std::string value(1 << 20U, 'x');
-  fill(6 << 20U);
+  fill_disk(mount_, 6 << 20);
   Status last;
   int written = -1;
   for (int at = 0; at < 100 && last; ++at) {
@@ -126,7 +145,7 @@ TEST_F(FullStoreTest, WhoseTablesMeetTheFullDiskGoesOn) {
   }
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error().code, ErrorCode::kNoSpace) << last.error().message;
-  make_room();
+  make_room(mount_);
   const auto again = (*tables)->write({{0, "again", "again"}}, Durability::kSynced);
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_TRUE((*tables)->take_resumed());
