@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent that nobody asks anything, whose disk was full and has room again.
-#include <fcntl.h>
+#include "tests/support/full_disk.h"
+
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
 #include <thread>
 
 #include "agent/service/agent.h"
-#include "core/descriptor.h"
 #include "tests/agent/service/door_fixture.h"
 #include "tests/support/mounted.h"
 
@@ -51,14 +50,6 @@ class FullDiskLoop : public DoorTest {
     std::unique_lock lock(looking_);
     return looked_.wait_for(lock, kSoon, is_so);
   }
-  static void fill() {
-    const Descriptor file(::open((disk_ / "filler").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    off_t at = 0;
-    for (off_t piece = 16 << 20; piece >= 4096; piece /= 2)
-      while (::fallocate(file.get(), 0, at, piece) == 0) at += piece;
-  }
-  static void make_room() { std::filesystem::remove(disk_ / "filler"); }
-
   static inline std::filesystem::path disk_;      // before the fixture opens its store
   static inline std::optional<Mounted> mounted_;  // the same; gone with the next
   std::mutex looking_;
@@ -74,11 +65,11 @@ class FullDiskLoop : public DoorTest {
 
 TEST_F(FullDiskLoop, GoesOnWithoutBeingAsked) {
   ASSERT_TRUE(soon([&] { return seconds_ > 1; }));  // the first look is behind it
-  fill();
+  fill_disk(disk_);
   EXPECT_EQ(database_->put(Table::kRuns, "a", "a", Durability::kSynced).error().code,
             ErrorCode::kNoSpace);
   EXPECT_TRUE(database_->is_stopped());
-  make_room();
+  make_room(disk_);
   EXPECT_TRUE(soon([&] { return !database_->is_stopped(); }));
 }
 
@@ -89,7 +80,7 @@ class FullDiskStart : public FullDiskLoop {
           auto database = Database::open(store).value();
           ASSERT_TRUE(database->put(Table::kRuns, "a", "a", Durability::kSynced));
           database.reset();
-          fill();
+          fill_disk(disk_);
         }) {}
 };
 
@@ -99,7 +90,7 @@ TEST_F(FullDiskStart, EndsToBeStartedAnew) {
   EXPECT_EQ(database_->put(Table::kRuns, "b", "b", Durability::kSynced).error().code,
             ErrorCode::kNoSpace);
   EXPECT_FALSE(database_->needs_new_start());
-  make_room();
+  make_room(disk_);
   EXPECT_TRUE(database_->needs_new_start());
   EXPECT_TRUE(soon([&] { return ended_.has_value(); }));
   EXPECT_EQ(ended_, ErrorCode::kNoSpace);
