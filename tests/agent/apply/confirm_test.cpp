@@ -14,24 +14,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr Duration kWindow = std::chrono::minutes(2);
-
 class ConfirmTest : public RollbackTest {
  protected:
-  Result<RunRecord> roll_back_unless_confirmed() {
-    asked_ = order("v1.0.0");
-    asked_.confirm = kWindow;
-    asked_.lease = lease_;
-    ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked_, watcher_));
-    return engine_->commit(asked_.run, prepared.plan_digest, watcher_);
-  }
-  // The agent dies while the run waits.
-  void die_waiting() {
-    watcher_.dies_while_waiting = true;
-    EXPECT_THROW((void)roll_back_unless_confirmed(), std::runtime_error);
-    watcher_.dies_while_waiting = false;
-    expect_one();
-  }
   // As at a start of the agent in that boot, after what rollback-recover does there.
   RunRecord start_again(const std::string& boot) {
     restart_agent(boot);
@@ -41,8 +25,6 @@ class ConfirmTest : public RollbackTest {
     if (!record || !*record) return {};
     return **record;
   }
-  PrepareOrder asked_;
-  Duration lease_{};
 };
 
 TEST_F(ConfirmTest, ConfirmedItStays) {

@@ -147,6 +147,22 @@ class RollbackTest : public ::testing::Test {
     ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked, watcher_));
     return engine_->commit(asked.run, prepared.plan_digest, watcher_);
   }
+  // Waits for that before it ends.
+  static constexpr Duration kWindow = std::chrono::minutes(2);
+  Result<RunRecord> roll_back_unless_confirmed() {
+    asked_ = order("v1.0.0");
+    asked_.confirm = kWindow;
+    asked_.lease = lease_;
+    ROLLBACK_ASSIGN(const auto prepared, engine_->prepare(asked_, watcher_));
+    return engine_->commit(asked_.run, prepared.plan_digest, watcher_);
+  }
+  // The agent dies while the run waits.
+  void die_waiting() {
+    watcher_.dies_while_waiting = true;
+    EXPECT_THROW((void)roll_back_unless_confirmed(), std::runtime_error);
+    watcher_.dies_while_waiting = false;
+    expect_one();
+  }
   // Refused, and nothing is left of it.
   Error refused(const std::string& to) {
     const auto before = capture_now().content_root;
@@ -189,6 +205,8 @@ class RollbackTest : public ::testing::Test {
   AgentOptions options_;
   std::vector<std::unique_ptr<Resource>> resources_;
   Watcher watcher_{clock_};
+  PrepareOrder asked_;  // of roll_back_unless_confirmed()
+  Duration lease_{};
   std::unique_ptr<RollbackEngine> engine_;
 };
 

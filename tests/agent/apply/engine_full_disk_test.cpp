@@ -11,6 +11,7 @@
 #include "model/exit_code.h"
 #include "tests/agent/apply/engine_fixture.h"
 #include "tests/support/faulty_syscalls.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/mounted.h"
 
 namespace rollback {
@@ -18,7 +19,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// The state directory is a file system of its own. 100 % full is: not one byte more.
+// The state directory is a file system of its own.
 class FullDiskTest : public RollbackTest {
  protected:
   FullDiskTest() {
@@ -28,14 +29,10 @@ class FullDiskTest : public RollbackTest {
   ~FullDiskTest() override { engine_.reset(); }
 
   void fill() {
-    const Descriptor file(
-        ::open((host_.path() / "state/filler").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    off_t at = 0;
-    for (off_t piece = 16 << 20; piece >= 4096; piece /= 2)
-      while (::fallocate(file.get(), 0, at, piece) == 0) at += piece;
+    fill_disk(host_.path() / "state");
     ASSERT_EQ(free_bytes(state_).value(), 0U);
   }
-  void make_room() { std::filesystem::remove(host_.path() / "state/filler"); }
+  void make_room() { rollback::make_room(host_.path() / "state"); }
 
   const Mounted mounted_{host_.path() / "state", Mounted::Tmpfs{"size=160m"}};
 };
@@ -75,14 +72,7 @@ TEST_F(FullDiskTest, GoesBackToItsOriginOnWhatWasHeldBack) {
 
 TEST_F(FullDiskTest, OneThatNobodyConfirmsGoesBackOnWhatWasHeldBack) {
   ASSERT_EQ(engine_->hold_room(), "");
-  auto asked = order("v1.0.0");
-  asked.confirm = std::chrono::minutes(2);
-  const auto prepared = engine_->prepare(asked, watcher_);
-  ASSERT_TRUE(prepared) << prepared.error().message;
-  watcher_.dies_while_waiting = true;
-  EXPECT_THROW((void)engine_->commit(asked.run, prepared->plan_digest, watcher_),
-               std::runtime_error);
-  watcher_.dies_while_waiting = false;
+  die_waiting();
   ASSERT_TRUE(has_ballast(state_));
   fill();
   restart_agent();

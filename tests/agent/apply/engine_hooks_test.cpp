@@ -200,14 +200,9 @@ INSTANTIATE_TEST_SUITE_P(AtEachPhase, HooksCrash,
 
 // It was readmitted to be confirmed; then its units are stopped again.
 TEST_F(HooksTest, DrainAgainWhatTheSecondRebootTakesBack) {
-  auto asked = order("v1.0.0");
-  asked.confirm = std::chrono::minutes(2);
-  const auto prepared = engine_->prepare(asked, watcher_);
-  ASSERT_TRUE(prepared) << prepared.error().message;
-  watcher_.dies_while_waiting = true;
-  EXPECT_THROW((void)engine_->commit(asked.run, prepared->plan_digest, watcher_),
-               std::runtime_error);
+  die_waiting();
   restart_agent("boot 2");
+  watcher_.dies_while_waiting = true;
   EXPECT_THROW((void)engine_->finish_interrupted(watcher_), std::runtime_error);
   watcher_.dies_while_waiting = false;
   ASSERT_TRUE(recover_files(LiveFiles(root_), state_, "boot 3"));
